@@ -1,0 +1,1 @@
+"""OAuth 2 for requests, httpx and httpx2."""
