@@ -1,1 +1,69 @@
-"""OAuth 2 for requests, httpx and httpx2."""
+"""OAuth 2 for requests, httpx and httpx2.
+
+Log in once, run any number of workers, never get logged out. Errors are in
+`oauth_auth.errors`, a server to test against in `oauth_auth.testing`.
+
+Names are loaded when they are first used (PEP 562): importing the package imports no
+HTTP client.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oauth_auth.auth import OAuthAuth
+    from oauth_auth.grants.client_credentials import ClientCredentials
+    from oauth_auth.grants.refresh_token import RefreshToken
+    from oauth_auth.secret import FromEnv, FromFile
+    from oauth_auth.server import AuthorizationServer
+    from oauth_auth.stores.base import TokenStore
+    from oauth_auth.stores.file import FileStore
+    from oauth_auth.stores.memory import MemoryStore
+    from oauth_auth.token import Token
+    from oauth_auth.transport import HttpOptions
+
+__all__ = [
+    "AuthorizationServer",
+    "ClientCredentials",
+    "FileStore",
+    "FromEnv",
+    "FromFile",
+    "HttpOptions",
+    "MemoryStore",
+    "OAuthAuth",
+    "RefreshToken",
+    "Token",
+    "TokenStore",
+]
+
+_MODULES = {
+    "AuthorizationServer": "server",
+    "ClientCredentials": "grants.client_credentials",
+    "FileStore": "stores.file",
+    "FromEnv": "secret",
+    "FromFile": "secret",
+    "HttpOptions": "transport",
+    "MemoryStore": "stores.memory",
+    "OAuthAuth": "auth",
+    "RefreshToken": "grants.refresh_token",
+    "Token": "token",
+    "TokenStore": "stores.base",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("oauth-auth")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

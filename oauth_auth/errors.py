@@ -11,6 +11,7 @@
     |   +-- StoreLocked               also a TimeoutError
     |   +-- StoreNotWritable
     |   +-- StoreCorrupt
+    |   +-- StoreConflict
     |   +-- KeyMismatch
     +-- ConfigurationError            the caller: also a ValueError
 
@@ -37,6 +38,7 @@ __all__ = [
     "LoginRequired",
     "OAuthAuthError",
     "ServerError",
+    "StoreConflict",
     "StoreCorrupt",
     "StoreLocked",
     "StoreNotWritable",
@@ -53,12 +55,12 @@ Facts: TypeAlias = dict[str, Any]
 
 
 def _restore(kind: type[OAuthAuthError], message: str, facts: Facts) -> OAuthAuthError:
-    error = kind.__new__(kind, message)
+    error: OAuthAuthError = kind.__new__(kind)
     OAuthAuthError.__init__(error, message, **facts)
     return error
 
 
-class OAuthAuthError(oauthlib_errors.OAuth2Error):  # type: ignore[misc] # oauthlib is untyped
+class OAuthAuthError(oauthlib_errors.OAuth2Error):
     """The base of everything that this package raises.
 
     Args:
@@ -210,6 +212,12 @@ class StoreNotWritable(TokenStoreError):
     """The store cannot be written, so no refresh token was spent."""
 
     error = "store_not_writable"
+
+
+class StoreConflict(TokenStoreError):
+    """The store already holds this generation of the record, or a newer one."""
+
+    error = "store_conflict"
 
 
 class StoreCorrupt(TokenStoreError):

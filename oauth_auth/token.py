@@ -153,6 +153,11 @@ class Token:
         expires_at = _seconds(rest.pop("expires_at", None))
         if expires_at is None and expires_in is not None:
             expires_at = 0.0
+        obtained_at = _seconds(rest.pop("obtained_at", None))
+        if obtained_at is None:
+            # Of unknown age: what is left of its life counts as its whole life.
+            now = time.time()
+            obtained_at = 0.0 if expires_at is not None and expires_at <= now else now
         scope = rest.pop("scope", None)
         if isinstance(scope, list | tuple | set | frozenset):
             scope = " ".join(map(str, scope))
@@ -160,7 +165,7 @@ class Token:
             access_token,
             token_type=_text(rest.pop("token_type", None)) or "Bearer",
             expires_at=expires_at,
-            obtained_at=_seconds(rest.pop("obtained_at", None)) or 0.0,
+            obtained_at=obtained_at,
             refresh_token=refresh_token,
             scope=_text(scope),
             id_token=_text(rest.pop("id_token", None)),

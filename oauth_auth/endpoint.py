@@ -1,0 +1,252 @@
+"""What we ask an authorization server: its metadata, tokens, revocation."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from oauth_auth.client_auth import client_auth_from
+from oauth_auth.lazy_errors import errors
+from oauth_auth.message import Request
+from oauth_auth.protocol import (
+    Outcome,
+    TokenAnswer,
+    encode_form,
+    judge_revocation_response,
+    judge_token_response,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from oauth_auth.grants.base import Grant
+    from oauth_auth.identity import Identifier
+    from oauth_auth.message import Response
+    from oauth_auth.secret import Secret, SecretSource
+    from oauth_auth.server import AuthorizationServer
+    from oauth_auth.stores.base import TokenStore
+    from oauth_auth.token import Token
+    from oauth_auth.transport import HttpOptions
+
+__all__ = ["Reach", "TokenRequest", "find_metadata", "revoke"]
+
+#: How long metadata is used before it is fetched again, in seconds.
+_METADATA_LIFE: Final = 86400.0
+_HTTP_CLIENT_ERRORS: Final = range(400, 500)
+_OK: Final = 200
+
+_log = logging.getLogger("oauth_auth")
+_found: dict[tuple[TokenStore, str], tuple[float, Mapping[str, Any]]] = {}
+
+
+class Reach(NamedTuple):
+    """How to reach an authorization server."""
+
+    #: The HTTP library to use: "requests", "httpx" or "httpx2"; None for any.
+    library: str | None
+    http: HttpOptions | Callable[[], object] | None
+    #: Seconds for one exchange, from name lookup to the last byte.
+    timeout: float
+
+    def exchange(self, request: Request) -> Response:
+        """Send a request and return the response.
+
+        Raises:
+            EndpointUnreachable: No usable answer came.
+        """
+        from oauth_auth.transport import exchange
+
+        return exchange(
+            request, library=self.library, http=self.http, timeout=self.timeout
+        )
+
+
+class TokenRequest:
+    """A token request, built and ready to send.
+
+    Building may fail, as when a secret cannot be read; sending never raises, so that
+    nothing can come between an answer and its save.
+
+    Args:
+        server: The server, with its token endpoint known.
+        grant: Who asks.
+        refresh_token: The refresh token to spend, or None for the grant's own request.
+        previous: The token to be replaced, of which a refresh answer may leave out
+            parts that stay as they are.
+
+    Raises:
+        ConfigurationError: The request cannot be built.
+    """
+
+    def __init__(
+        self,
+        server: AuthorizationServer,
+        grant: Grant,
+        refresh_token: SecretSource | None,
+        previous: Token | None,
+    ) -> None:
+        if refresh_token is not None:
+            params = grant.refresh_request(refresh_token)
+        else:
+            params = grant.token_request() or {}
+        self._url: Final = server.token_endpoint or ""
+        self._refreshing: Final = refresh_token is not None
+        self._previous: Final = previous
+        self._sent: Final = [
+            secret for secret in (refresh_token, grant.client_secret) if secret
+        ]
+        self._request, self._method = _authenticated(server, grant, self._url, params)
+
+    def send(self, reach: Reach) -> TokenAnswer:
+        """Send the request and judge what comes; never raises an error of ours."""
+        try:
+            response = reach.exchange(self._request)
+        except errors.EndpointUnreachable as error:
+            outcome = Outcome.UNKNOWN if error.outcome_unknown else Outcome.LATER
+            return TokenAnswer(outcome, None, error, None)
+        except errors.OAuthAuthError as error:
+            return TokenAnswer(Outcome.REFUSED, None, error, None)
+        return judge_token_response(
+            response,
+            url=self._url,
+            now=time.time(),
+            sent=self._sent,
+            previous=self._previous,
+            auth_method=self._method,
+            refreshing=self._refreshing,
+        )
+
+
+def _authenticated(
+    server: AuthorizationServer, grant: Grant, url: str, params: Mapping[str, Any]
+) -> tuple[Request, str]:
+    method = client_auth_from(
+        grant.client_auth, server=server, has_secret=grant.client_secret is not None
+    )
+    params = dict(params)
+    headers: dict[str, str | Secret] = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Accept": "application/json",
+    }
+    method.apply(grant.client_id, grant.client_secret, params, headers)
+    return Request("POST", url, headers, encode_form(params)), method.method
+
+
+def revoke(
+    server: AuthorizationServer, grant: Grant, token: Token, reach: Reach
+) -> Exception | None:
+    """Tell the server that a token is no longer wanted (RFC 7009).
+
+    Returns:
+        None, or the reason why the server may still honour the token.
+    """
+    if server.revocation_endpoint is None:
+        return None
+    secret = token._refresh_token or token._access_token
+    hint = "refresh_token" if token._refresh_token else "access_token"
+    params = {"token": secret, "token_type_hint": hint}
+    url = server.revocation_endpoint
+    try:
+        request, _ = _authenticated(server, grant, url, params)
+        response = reach.exchange(request)
+    except errors.OAuthAuthError as error:
+        return error
+    return judge_revocation_response(response, url)
+
+
+def find_metadata(
+    server: AuthorizationServer,
+    store: TokenStore,
+    identifier: Identifier,
+    reach: Reach,
+) -> AuthorizationServer:
+    """Return the server with its endpoints filled in from its metadata.
+
+    Metadata is kept in memory and in the store for a day, and used longer while the
+    server cannot be reached.
+
+    Raises:
+        ConfigurationError: There is no metadata, or it is not this issuer's.
+        EndpointUnreachable: The server cannot be reached, and nothing is kept.
+        ServerError: It answered with 5xx, and nothing is kept.
+    """
+    if server.token_endpoint is not None or server.issuer is None:
+        return server
+    now = time.time()
+    key = (store, server.issuer)
+    record_id = identifier.record_id({"metadata": server.issuer})
+    kept = _found.get(key) or _kept(store, record_id)
+    if kept is None or not kept[0] <= now < kept[0] + _METADATA_LIFE:
+        try:
+            kept = (now, _fetched(server, reach))
+        except (errors.EndpointUnreachable, errors.ServerError) as error:
+            if kept is None:
+                raise
+            _log.warning("using old metadata of %s: %s", server.issuer, error)
+        else:
+            _keep(store, record_id, kept)
+    _found[key] = kept
+    return server.with_metadata(kept[1])
+
+
+def _fetched(server: AuthorizationServer, reach: Reach) -> Mapping[str, Any]:
+    tried = []
+    failure = None
+    for url in server.metadata_urls():
+        request = Request("GET", url, {"Accept": "application/json"})
+        response = reach.exchange(request)
+        document = _document(response)
+        if document is not None:
+            if not isinstance(server.with_metadata(document).token_endpoint, str):
+                raise errors.ConfigurationError(
+                    f"the metadata at {url} names no token_endpoint; write "
+                    "token_endpoint=..."
+                )
+            return document
+        if response.status not in _HTTP_CLIENT_ERRORS and response.status != _OK:
+            failure = errors.ServerError(
+                f"{url} answered {response.status} instead of metadata; try later",
+                status_code=response.status,
+            )
+        tried.append(f"{urlsplit(url).path}: {response.status}")
+    if failure is not None:
+        raise failure
+    raise errors.ConfigurationError(
+        f"no metadata at {server.issuer} ({', '.join(tried)}); if this is the token "
+        "endpoint, write token_endpoint=..."
+    )
+
+
+def _document(response: Response) -> dict[str, Any] | None:
+    if response.status != _OK:
+        return None
+    try:
+        document = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and "issuer" in document else None
+
+
+def _kept(store: TokenStore, record_id: str) -> tuple[float, Mapping[str, Any]] | None:
+    try:
+        record = store.read(record_id)
+        document = (record and record.document) or {}
+        return float(document["fetched_at"]), dict(document["metadata"])
+    except (KeyError, TypeError, ValueError, errors.TokenStoreError):
+        return None
+
+
+def _keep(
+    store: TokenStore, record_id: str, found: tuple[float, Mapping[str, Any]]
+) -> None:
+    document = {"fetched_at": found[0], "metadata": dict(found[1])}
+    try:
+        with store.lock(record_id, timeout=0) as transaction:
+            record = transaction.read()
+            transaction.save(record.succeed(document=document))
+    except errors.TokenStoreError as error:
+        # Only a saving of time is lost.
+        _log.debug("metadata is not kept: %s", error)

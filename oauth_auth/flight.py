@@ -1,0 +1,235 @@
+"""A flight: one piece of work under way on its own thread, awaited by many.
+
+Callers only wait. A caller that is cancelled or interrupted leaves, and the flight goes
+on: what it has begun (a refresh token spent) it also brings home (the answer saved).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+
+from oauth_auth.lazy_errors import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+__all__ = ["Flight", "Reentered", "join"]
+
+_Result = TypeVar("_Result")
+_log = logging.getLogger("oauth_auth")
+
+
+class Reentered(Exception):  # noqa: N818  # never reaches a user
+    """A flight's own thread asked for what it is to bring: waiting would never end."""
+
+
+class _State:
+    """All flights of this process.
+
+    A forked child starts with none: their threads, and whoever held the guard, exist
+    in the parent only.
+    """
+
+    def __init__(self) -> None:
+        self.guard = threading.Lock()  # guards flights
+        self.flights: dict[Hashable, Flight[Any]] = {}
+        self.inside = threading.local()
+
+
+_state = _State()
+
+
+def _forget_after_fork() -> None:
+    global _state  # noqa: PLW0603  # one state per process
+    _state = _State()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+def join(
+    key: Hashable,
+    work: Callable[[Flight[_Result]], _Result],
+    *,
+    background: bool = False,
+) -> Flight[_Result] | None:
+    """Return the flight that is under way for the key, or start one.
+
+    Args:
+        key: What the work is about; at most one flight per key is under way.
+        work: Called with the flight, on its thread.
+        background: Nobody waits: do without if no thread can be started.
+
+    Returns:
+        The flight; None only in the background.
+
+    Raises:
+        Reentered: The caller is a flight's thread, and would wait for a flight.
+    """
+    state = _state
+    with state.guard:
+        flight = state.flights.get(key)
+        if flight is not None:
+            # Two flights that wait for each other would also never end, so the
+            # thread of any flight waits for none.
+            if getattr(state.inside, "flight", None) is not None and not background:
+                raise Reentered
+            return flight
+        flight = Flight(state, key, work)
+        try:
+            # Not a daemon: the interpreter must not end between answer and save.
+            threading.Thread(
+                target=flight.run, name="oauth_auth renewal", daemon=False
+            ).start()
+        except RuntimeError:
+            # No thread can be had, as when the interpreter is ending.
+            if background:
+                return None
+            inline = True
+        else:
+            inline = False
+        state.flights[key] = flight
+    if inline:
+        flight.run()
+    return flight
+
+
+@final
+class Flight(Generic[_Result]):
+    """One piece of work under way."""
+
+    def __init__(
+        self,
+        state: _State,
+        key: Hashable,
+        work: Callable[[Flight[_Result]], _Result],
+    ) -> None:
+        self._state: Final = state
+        self._key: Final = key
+        self._work: Final = work
+        self._guard: Final = threading.Lock()  # guards _wakers, _waiting, _published
+        self._wakers: list[Callable[[], object]] = []
+        self._waiting = 0
+        self._published = False
+        self._result: _Result | None = None
+        self._failure: Any = None
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the interpreter is ending and nobody waits for the result."""
+        return not self._waiting and not threading.main_thread().is_alive()
+
+    def run(self) -> None:
+        """Do the work; called once, on the flight's thread."""
+        inside = self._state.inside
+        outer, inside.flight = getattr(inside, "flight", None), self
+        try:
+            self.publish(self._work(self))
+        except errors.OAuthAuthError as error:
+            self._fail(error)
+        except BaseException as error:  # noqa: BLE001  # waiters must hear of it
+            _log.exception("a renewal failed in an unexpected way")
+            self._fail(
+                errors.OAuthAuthError(
+                    f"the renewal failed in an unexpected way "
+                    f"({type(error).__name__}); the log has the traceback, and this "
+                    "is a defect to report"
+                )
+            )
+        finally:
+            inside.flight = outer
+
+    def publish(self, result: _Result) -> None:
+        """Let the waiters go with a result, while the work may go on."""
+        self._end(result, None)
+
+    def _fail(self, error: Any) -> None:
+        self._end(None, errors.to_facts(error))
+
+    def _end(self, result: _Result | None, failure: Any) -> None:
+        # First: a waiter that is not content with the result starts a new flight.
+        with self._state.guard:
+            if self._state.flights.get(self._key) is self:
+                del self._state.flights[self._key]
+        with self._guard:
+            if self._published:
+                return
+            self._result, self._failure = result, failure
+            self._published = True
+            wakers, self._wakers = self._wakers, []
+        for wake in wakers:
+            wake()
+
+    def _outcome(self) -> _Result:
+        if self._failure is not None:
+            # Each waiter raises an error of its own: a shared one would collect the
+            # tracebacks of all of them.
+            raise errors.from_facts(self._failure)
+        return self._result  # type: ignore[return-value] # set unless _failure is
+
+    def _register(self, waker: Callable[[], object]) -> bool:
+        """Have the waker called at the end; False if that has come already."""
+        with self._guard:
+            if self._published:
+                return False
+            self._wakers.append(waker)
+            self._waiting += 1
+            return True
+
+    def _leave(self) -> None:
+        with self._guard:
+            self._waiting -= 1
+
+    def wait(self) -> _Result:
+        """Wait for the end.
+
+        Raises:
+            OAuthAuthError: The work failed.
+        """
+        event = threading.Event()
+        if self._register(event.set):
+            try:
+                event.wait()
+            finally:
+                self._leave()
+        return self._outcome()
+
+    async def wait_async(self) -> _Result:
+        """Wait for the end without blocking the event loop (asyncio or trio).
+
+        Raises:
+            OAuthAuthError: The work failed.
+        """
+        import anyio
+
+        event = anyio.Event()
+        wake = _into_this_loop(event.set)
+        if self._register(wake):
+            try:
+                await event.wait()
+            finally:
+                self._leave()
+        return self._outcome()
+
+
+def _into_this_loop(function: Callable[[], object]) -> Callable[[], None]:
+    """Return a function for other threads that runs this one in the current loop."""
+    import anyio.lowlevel
+
+    # anyio's own calls from threads wait for the loop to answer; one blocked loop
+    # would then keep the result from all others.
+    native: Any = anyio.lowlevel.current_token().native_token
+    schedule = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
+
+    def run() -> None:
+        try:
+            schedule(function)
+        except RuntimeError:
+            # The loop has ended, and its tasks with it.
+            return
+
+    return run

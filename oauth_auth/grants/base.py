@@ -1,0 +1,186 @@
+"""What all grants share: who asks, where, for what, and which record that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, TypedDict
+
+from oauth_auth.lazy_errors import errors
+from oauth_auth.protocol import merge_params
+from oauth_auth.secret import SecretSource, as_source
+from oauth_auth.server import AuthorizationServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from oauth_auth.client_auth import ClientAuth
+    from oauth_auth.token import Token
+
+__all__ = ["ClientOptions", "Grant"]
+
+
+class ClientOptions(TypedDict, total=False):
+    """The keyword arguments of every grant; `Grant` describes them."""
+
+    client_id: Required[str]
+    client_secret: str | SecretSource | None
+    client_auth: str | ClientAuth | None
+    scope: str | Iterable[str] | None
+    audience: str | None
+    resource: str | Iterable[str] | None
+    extra: Mapping[str, str] | None
+    refresh_scope: str | None
+    token_endpoint: str | None
+    allow_http: bool
+
+
+class Grant:
+    """How a token is had. Immutable; see the subclasses.
+
+    Args:
+        server: The issuer URL of the authorization server, or an
+            `AuthorizationServer`.
+        client_id: The client's identifier (RFC 6749 section 2.2).
+        client_secret: Its secret: the text, or `FromEnv` or `FromFile`.
+        client_auth: How the client authenticates, by its RFC 7591 name or as an
+            object of `oauth_auth.client_auth`; by default what the server's metadata
+            names, else ``"client_secret_basic"``, or ``"none"`` without a secret.
+        scope: The scope to ask for: space-separated text, or a list.
+        audience: The audience to ask for, on servers that know this parameter.
+        resource: The resource indicator, or several (RFC 8707).
+        extra: Further parameters of the token request.
+        refresh_scope: The scope to send with a refresh. By default none, which means
+            what was granted (RFC 6749 section 6); a few servers want one.
+        token_endpoint: The token endpoint's URL, in place of `server`.
+        allow_http: Accept an authorization server on plain http that is not loopback.
+    """
+
+    #: The ``grant_type`` of RFC 6749.
+    grant_type: ClassVar[str]
+    #: Whether only a person can get the first token, so that losing it matters.
+    needs_person: ClassVar[bool]
+
+    def __init__(
+        self,
+        server: str | AuthorizationServer | None = None,
+        *,
+        client_id: str,
+        client_secret: str | SecretSource | None = None,
+        client_auth: str | ClientAuth | None = None,
+        scope: str | Iterable[str] | None = None,
+        audience: str | None = None,
+        resource: str | Iterable[str] | None = None,
+        extra: Mapping[str, str] | None = None,
+        refresh_scope: str | None = None,
+        token_endpoint: str | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        if not isinstance(server, AuthorizationServer):
+            server = AuthorizationServer(
+                server, token_endpoint=token_endpoint, allow_http=allow_http
+            )
+        elif token_endpoint is not None or allow_http:
+            raise errors.ConfigurationError(
+                "token_endpoint= and allow_http= belong into the AuthorizationServer "
+                "that was passed"
+            )
+        if not client_id:
+            raise errors.ConfigurationError(
+                f"no client_id given for {server.name}; it is what the server calls "
+                "this application (RFC 6749 section 2.2)"
+            )
+        if client_secret is not None and not client_secret:
+            raise errors.ConfigurationError(
+                f"the client_secret of {client_id} at {server.name} is empty; leave "
+                "it out for a public client, or check where it is read from"
+            )
+        self.server: Final = server
+        self.client_id: Final = client_id
+        self.client_secret: Final = as_source(client_secret)
+        self.client_auth: Final = client_auth
+        self.scope: Final = _joined(scope)
+        self.audience: Final = audience
+        self.resource: Final = _listed(resource)
+        self.extra: Final = dict(extra or {})
+        self.refresh_scope: Final = refresh_scope
+        self.check()
+
+    def check(self) -> None:
+        """Refuse a configuration that this grant cannot work with.
+
+        Raises:
+            ConfigurationError: Something is missing.
+        """
+
+    def token_request(self) -> dict[str, Any] | None:
+        """Return the parameters of the grant's own token request.
+
+        Returns:
+            None if it has none, and only a refresh token can get the next token.
+        """
+        raise NotImplementedError
+
+    def refresh_request(self, refresh_token: SecretSource) -> dict[str, Any]:
+        """Return the parameters of a refresh (RFC 6749 section 6)."""
+        standard: dict[str, Any] = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+            "scope": self.refresh_scope,
+            "resource": self.resource,
+        }
+        return merge_params(standard, self.extra)
+
+    def refresh_token_of(self, token: Token | None) -> SecretSource | None:
+        """Return the refresh token that the next renewal spends, if any."""
+        return token._refresh_token if token else None
+
+    def inputs(self, account: str | None) -> dict[str, Any]:
+        """Return everything that can change which token is issued.
+
+        Who does not know the client's secret does not get a token that nobody had to
+        log in for, so the secret counts there; where a person logged in, a replaced
+        secret must not lose the login.
+        """
+        return {
+            "server": self.server.name,
+            "client_id": self.client_id,
+            "grant_type": self.grant_type,
+            "account": account,
+            "scope": sorted(set((self.scope or "").split())),
+            "audience": self.audience,
+            "resource": sorted(self.resource),
+            "extra": self.extra,
+            "client_secret": None if self.needs_person else self.client_secret,
+        }
+
+    def about(self, account: str | None) -> dict[str, str]:
+        """Return what a person wants to see of a record."""
+        known = {
+            "server": self.server.name,
+            "client_id": self.client_id,
+            "grant_type": self.grant_type,
+            "account": account,
+            "scope": self.scope,
+        }
+        return {name: value for name, value in known.items() if value}
+
+    @property
+    def remedy(self) -> str:
+        """What to do when the login has ended."""
+        return "renew() asks the server again"
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.server.name!r}, client_id={self.client_id!r})"
+        )
+
+
+def _joined(scope: str | Iterable[str] | None) -> str | None:
+    if scope is None or isinstance(scope, str):
+        return scope or None
+    return " ".join(scope) or None
+
+
+def _listed(resource: str | Iterable[str] | None) -> list[str]:
+    if resource is None:
+        return []
+    return [resource] if isinstance(resource, str) else list(resource)

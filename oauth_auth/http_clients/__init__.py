@@ -1,0 +1,1 @@
+"""How each HTTP library's requests get the token; one module per library."""

@@ -1,0 +1,197 @@
+"""FlowAuth: the token in httpx and httpx2, whose auth is a generator.
+
+A flow yields a request and gets the response. It holds no lock and no other state
+while it waits at a yield: the client may close it from another task, or never resume
+it. The token request is never yielded, since it would end up in the response's history
+and in the user's event hooks; a flight sends it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+
+from oauth_auth.lazy_errors import errors
+from oauth_auth.origins import origin_of
+from oauth_auth.protocol import Verdict
+from oauth_auth.token_auth import TokenAuth
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from oauth_auth.held import Held
+
+__all__ = ["FlowAuth"]
+
+_UNAUTHORIZED = 401
+
+
+class _Sent(NamedTuple):
+    """One request as it was sent: what is needed to judge its response."""
+
+    held: Held
+    authorization: str
+    origin: str
+    #: The file that is the body, and where it stood before; None if it cannot seek.
+    file: Any
+    position: int
+
+
+class FlowAuth(TokenAuth):
+    """What httpx and httpx2 share; their requests and responses have one shape."""
+
+    # The flow reads neither, so that streams stay streams.
+    requires_request_body: ClassVar[bool] = False
+    requires_response_body: ClassVar[bool] = False
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        """Attach the token, and answer a 401; for the library's sync client.
+
+        Raises:
+            LoginRequired: A person has to log in.
+            EndpointUnreachable: The token could not be renewed; also the library's
+                ``ConnectError``.
+            OAuthAuthError: No token is to be had.
+        """
+        library = _library_of(request)
+        origin = self._origins.decide(str(request.url))
+        if origin is None:
+            yield request
+            return
+        try:
+            held, authorization = self._attachable(library)
+        except errors.EndpointUnreachable as error:
+            _raise_for_library(error, request)
+        request.headers["Authorization"] = authorization
+        sent = _Sent(held, authorization, origin, *_file_of(request))
+        response = yield request
+        if response.status_code != _UNAUTHORIZED:
+            _accepted(sent, response)
+            return
+        verdict = self._judged(sent, response)
+        if verdict is Verdict.RETURN:
+            return
+        try:
+            newer = self._held(held, library)
+        except errors.EndpointUnreachable as error:
+            _raise_for_library(error, request)
+        if verdict is not Verdict.RENEW_ONLY:
+            again = self._prepared_again(sent, response, newer)
+            response = yield again
+            if response.status_code != _UNAUTHORIZED:
+                newer.accepted.add(origin)
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        """Do what `sync_auth_flow` does, for the library's async client."""
+        library = _library_of(request)
+        origin = self._origins.decide(str(request.url))
+        if origin is None:
+            yield request
+            return
+        try:
+            held, authorization = await self._aattachable(library)
+        except errors.EndpointUnreachable as error:
+            _raise_for_library(error, request)
+        request.headers["Authorization"] = authorization
+        sent = _Sent(held, authorization, origin, *_file_of(request))
+        response = yield request
+        if response.status_code != _UNAUTHORIZED:
+            _accepted(sent, response)
+            return
+        verdict = await self._ajudged(sent, response)
+        if verdict is Verdict.RETURN:
+            return
+        try:
+            newer = await self._aheld(held, library)
+        except errors.EndpointUnreachable as error:
+            _raise_for_library(error, request)
+        if verdict is not Verdict.RENEW_ONLY:
+            again = self._prepared_again(sent, response, newer)
+            response = yield again
+            if response.status_code != _UNAUTHORIZED:
+                newer.accepted.add(origin)
+
+    def _judged(self, sent: _Sent, response: Any) -> Verdict:
+        return self._verdict(sent.held, sent.origin, **_facts(sent, response))
+
+    async def _ajudged(self, sent: _Sent, response: Any) -> Verdict:
+        return await self._averdict(sent.held, sent.origin, **_facts(sent, response))
+
+    def _prepared_again(self, sent: _Sent, response: Any, held: Held) -> Any:
+        """Return the request that got the 401, with a newer token.
+
+        After redirects within the origin that is the last one: sending the first one
+        again could repeat what a POST has done.
+        """
+        request = response.request
+        request.headers["Authorization"] = self._authorization(held)
+        if sent.file is not None:
+            sent.file.seek(sent.position)
+        if response.cookies:
+            type(response.cookies)(response.cookies).set_cookie_header(request)
+        return request
+
+
+def _library_of(request: Any) -> str:
+    return "httpx2" if type(request).__module__.startswith("httpx2") else "httpx"
+
+
+def _raise_for_library(error: Any, request: Any) -> NoReturn:
+    module = importlib.import_module(f"oauth_auth.http_clients.{_library_of(request)}")
+    raise module.EndpointUnreachable(
+        error.message, request, **error._facts
+    ) from error.__cause__
+
+
+def _facts(sent: _Sent, response: Any) -> dict[str, Any]:
+    # The client may have followed redirects: this is the last one's request.
+    request = response.request
+    return {
+        "challenges": response.headers.get_list("WWW-Authenticate"),
+        "carries_our_token": (
+            request.headers.get("Authorization") == sent.authorization
+        ),
+        "same_origin": origin_of(str(request.url)) == sent.origin,
+        "replayable": _replayable(sent, request),
+    }
+
+
+def _accepted(sent: _Sent, response: Any) -> None:
+    accepted = sent.held.accepted
+    if sent.origin not in accepted and (
+        response.request.headers.get("Authorization") == sent.authorization
+    ):
+        accepted.add(sent.origin)
+
+
+def _file_of(request: Any) -> tuple[Any, int]:
+    """Return the file that is the body, if it can seek, and where it stands."""
+    file = getattr(request.stream, "_stream", None)
+    if file is None or not hasattr(file, "seek"):
+        return None, 0
+    try:
+        return (file, int(file.tell())) if file.seekable() else (None, 0)
+    except (AttributeError, OSError, ValueError):
+        return None, 0
+
+
+def _replayable(sent: _Sent, request: Any) -> bool:
+    """Whether the body can be sent again as it was.
+
+    What is read once (a generator, a socket) would be empty the second time, and the
+    server would take that for the whole.
+    """
+    if hasattr(request, "_content") or sent.file is not None:
+        return True
+    fields = getattr(request.stream, "fields", None)
+    if fields is None:
+        return False
+    # Multipart rewinds its files itself, those that can be rewound.
+    return all(_rewindable(getattr(field, "file", b"")) for field in fields)
+
+
+def _rewindable(file: Any) -> bool:
+    if isinstance(file, str | bytes):
+        return True
+    seekable = getattr(file, "seekable", None)
+    return bool(seekable is not None and seekable())

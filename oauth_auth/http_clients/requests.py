@@ -1,0 +1,151 @@
+"""RequestsAuth: the token in requests."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+import requests
+from requests.auth import AuthBase, _basic_auth_str
+from requests.cookies import extract_cookies_to_jar
+from requests.utils import get_netrc_auth, rewind_body
+
+from oauth_auth.http_clients.unreachable import unreachable_like
+from oauth_auth.lazy_errors import errors
+from oauth_auth.origins import origin_of
+from oauth_auth.protocol import Verdict
+from oauth_auth.token_auth import TokenAuth
+
+if TYPE_CHECKING:
+    from oauth_auth.held import Held
+
+__all__ = ["RequestsAuth"]
+
+_UNAUTHORIZED = 401
+
+
+class RequestsAuth(TokenAuth, AuthBase):
+    """The token in requests: ``auth=`` of a call, or ``Session.auth``.
+
+    See `oauth_auth.token_auth.TokenAuth` for the arguments.
+    """
+
+    _library: ClassVar[str | None] = "requests"
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Attach the token; requests calls this while it prepares a request.
+
+        Raises:
+            LoginRequired: A person has to log in.
+            EndpointUnreachable: The token could not be renewed; also a
+                `requests.ConnectionError`.
+            OAuthAuthError: No token is to be had.
+        """
+        origin = self._origins.decide(r.url or "")
+        if origin is None:
+            return r
+        try:
+            held, authorization = self._attachable("requests")
+        except errors.EndpointUnreachable as error:
+            _raise_for_requests(error, r)
+        r.headers["Authorization"] = authorization
+        # State of one request travels in the hook: this object serves many at once.
+        r.hooks["response"].append(partial(self._answered, held, origin))
+        return r
+
+    def _answered(
+        self, held: Held, origin: str, response: requests.Response, **kwargs: Any
+    ) -> requests.Response:
+        """Judge a response; requests calls this for every hop of a redirect too."""
+        request = response.request
+        ours = request.headers.get("Authorization") == held.authorization
+        if response.status_code != _UNAUTHORIZED:
+            if ours and origin not in held.accepted:
+                held.accepted.add(origin)
+            return response
+        same_origin = origin_of(request.url or "") == origin
+        if same_origin and not ours and _replaced_by_netrc(request):
+            # On redirects requests puts a netrc entry's password over our header.
+            return self._sent_again(response, held, **kwargs)
+        verdict = self._verdict(
+            held,
+            origin,
+            challenges=[response.headers.get("WWW-Authenticate", "")],
+            carries_our_token=ours,
+            same_origin=same_origin,
+            replayable=_replayable(request),
+        )
+        if verdict is Verdict.RETURN:
+            return response
+        try:
+            newer = self._held(held, "requests")
+        except errors.EndpointUnreachable as error:
+            _raise_for_requests(error, request)
+        # Redirects start from the request as it is here, so it gets the newer token.
+        request.headers["Authorization"] = self._authorization(newer)
+        if verdict is Verdict.RENEW_ONLY:
+            return response
+        return self._sent_again(response, newer, **kwargs)
+
+    def _sent_again(
+        self, response: requests.Response, held: Held, **kwargs: Any
+    ) -> requests.Response:
+        _ = response.content  # to its end, so that the connection can be used again
+        response.close()
+        request = response.request.copy()
+        jar: Any = request._cookies  # type: ignore[attr-defined] # as in requests.auth
+        extract_cookies_to_jar(  # type: ignore[no-untyped-call] # has no types
+            jar, response.request, response.raw
+        )
+        request.headers.pop("Cookie", None)
+        request.prepare_cookies(jar)
+        if not isinstance(request.body, str | bytes | None):
+            rewind_body(request)
+        request.headers["Authorization"] = self._authorization(held)
+        start = time.perf_counter()
+        connection: Any = response.connection
+        again: requests.Response = connection.send(request, **kwargs)
+        again.elapsed = timedelta(seconds=time.perf_counter() - start)
+        again.history.append(response)
+        again.request = request
+        if again.status_code != _UNAUTHORIZED:
+            held.accepted.add(origin_of(request.url or ""))
+        return again
+
+
+def _replayable(request: requests.PreparedRequest) -> bool:
+    """Whether the body can be sent again from where it was.
+
+    requests notes where a file stood before the first sending. Without that note a
+    second sending would be empty, and the server would take it for the whole.
+    """
+    body: Any = request.body
+    if body is None or isinstance(body, str | bytes):
+        return True
+    if not isinstance(getattr(request, "_body_position", None), int):
+        return False
+    seekable = getattr(body, "seekable", None)
+    return bool(seekable()) if seekable is not None else hasattr(body, "seek")
+
+
+def _replaced_by_netrc(request: requests.PreparedRequest) -> bool:
+    login = get_netrc_auth(request.url or "")
+    return login is not None and (
+        request.headers.get("Authorization") == _basic_auth_str(*login)
+    )
+
+
+def _raise_for_requests(error: Any, request: requests.PreparedRequest) -> NoReturn:
+    raise __getattr__("EndpointUnreachable")(
+        error.message, request, **error._facts
+    ) from error.__cause__
+
+
+def __getattr__(name: str) -> Any:
+    if name != "EndpointUnreachable":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Made at the first failure, since our errors load late.
+    globals()[name] = kind = unreachable_like(requests.ConnectionError, __name__)
+    return kind

@@ -1,0 +1,24 @@
+"""The errors module, loaded when the first error is raised or caught.
+
+It inherits oauthlib's classes, and importing oauthlib takes longer than everything
+else on the way to the first request together. A program that never fails need not
+pay for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["errors"]
+
+if TYPE_CHECKING:
+    from oauth_auth import errors
+else:
+
+    class _Errors:
+        def __getattr__(self, name: str) -> Any:
+            from oauth_auth import errors as module
+
+            return getattr(module, name)
+
+    errors = _Errors()

@@ -1,0 +1,117 @@
+"""Where a token may go: https, loopback, and what the caller listed."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, final
+from urllib.parse import urlsplit
+
+from oauth_auth.lazy_errors import errors
+from oauth_auth.server import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Origins", "origin_of"]
+
+_PORTS: Final = {"https": 443, "http": 80}
+#: URL prefixes whose decision is remembered; more are decided anew each time.
+_REMEMBERED: Final = 256
+_log = logging.getLogger("oauth_auth")
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL (RFC 6454), without its default port.
+
+    Returns:
+        An empty text for what has no origin, so that it equals no other.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    if not parts.hostname or not parts.scheme:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if port is None or port == _PORTS.get(parts.scheme):
+        return f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{host}:{port}"
+
+
+@final
+class Origins:
+    """Decides which requests carry the token.
+
+    Args:
+        allowed: URLs whose origins may get it. None means every origin that the
+            caller itself names, over https or on loopback.
+
+    Raises:
+        ConfigurationError: A text is not a URL.
+    """
+
+    __slots__ = ("_allowed", "_decided", "_said")
+
+    def __init__(self, allowed: Iterable[str] | None) -> None:
+        self._allowed: Final = None if allowed is None else frozenset(_checked(allowed))
+        self._decided: dict[str, str | None] = {}
+        self._said: set[str] = set()
+
+    def decide(self, url: str) -> str | None:
+        """Return the URL's origin if the token may go there, else None.
+
+        Raises:
+            ConfigurationError: The token would cross the network in clear.
+        """
+        # Up to the slash after the authority: what follows does not matter.
+        end = url.find("/", 8)
+        prefix = url[:end] if end > 0 else url
+        try:
+            return self._decided[prefix]
+        except KeyError:
+            pass
+        origin = self._decide(url)
+        # What stands before an "@" is a password, which is not to be kept.
+        if len(self._decided) < _REMEMBERED and "@" not in prefix:
+            self._decided[prefix] = origin
+        return origin
+
+    def _decide(self, url: str) -> str | None:
+        origin = origin_of(url)
+        if self._allowed is not None:
+            if origin in self._allowed:
+                return origin
+            if origin not in self._said:
+                self._said.add(origin)
+                _log.warning(
+                    "a request to %s goes without a token: it is not among "
+                    "allowed_origins (%s)",
+                    origin or "an unreadable URL",
+                    ", ".join(sorted(self._allowed)),
+                )
+            return None
+        if origin.startswith("https:"):
+            return origin
+        host = urlsplit(origin).hostname
+        if host is not None and origin.startswith("http:") and is_loopback(host):
+            return origin
+        raise errors.ConfigurationError(
+            f"the token would go to {origin or 'an unreadable URL'} in clear; use "
+            f"https, or list the origin: allowed_origins=[{origin!r}]"
+        )
+
+
+def _checked(allowed: Iterable[str]) -> list[str]:
+    if isinstance(allowed, str):
+        allowed = [allowed]
+    origins = []
+    for url in allowed:
+        origin = origin_of(url)
+        if not origin:
+            raise errors.ConfigurationError(
+                f"allowed_origins has {url!r}, which is no URL such as "
+                "https://api.example.com"
+            )
+        origins.append(origin)
+    return origins

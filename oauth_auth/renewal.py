@@ -1,0 +1,413 @@
+"""Hand out a fresh token; renew it once, however many ask.
+
+One request's token, step by step:
+
+1. Memory: a fresh token is returned at the cost of one look at the clock.
+2. The store, read without a lock: another worker may have renewed it. *Adopt* it.
+3. A flight, one per record in this process, which all callers wait for: take the
+   record's lock, read again, write the journal, ask the server once, save, release.
+
+A token is *fresh*, then *stale* for the last fifth of its life, then expired. A stale
+token is still used, while one worker of all renews it in the background: no request
+waits, and an outage shorter than that fifth is not noticed.
+
+A refresh token is spent by one worker at a time, and never once a newer generation
+exists. Between the server's answer and its save nothing raises, logs or calls back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+
+from oauth_auth import flight
+from oauth_auth.endpoint import TokenRequest, find_metadata
+from oauth_auth.held import Held
+from oauth_auth.lazy_errors import errors
+from oauth_auth.stores.base import Record
+from oauth_auth.turn import SAVE_SECONDS, Turn, hold
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from oauth_auth.endpoint import Reach
+    from oauth_auth.grants.base import Grant
+    from oauth_auth.identity import Identifier
+    from oauth_auth.stores.base import Mark, TokenStore
+
+__all__ = ["Terms", "TokenSource", "source_of"]
+
+#: Waiters look at the record this often, in seconds; each look takes 0.05 ms.
+_FIRST_LOOK, _LAST_LOOK = 0.002, 0.025
+#: Background renewals look this often whether somebody has logged in again.
+_REFUSED_PAUSE: Final = 60.0
+#: A token made because of a rejection is not replaced for another within this time, in
+#: seconds: an API that refuses everything must not cause a storm of renewals.
+_STORM: Final = 60.0
+#: Bounds of what one process remembers.
+_ORIGINS_KEPT: Final = 256
+_SOURCES_KEPT: Final = 8192
+_EXCHANGES: Final = 4  # two for metadata, the request, its replay
+
+_log = logging.getLogger("oauth_auth")
+_adopting = threading.Lock()
+
+
+def _new_lock_after_fork() -> None:
+    global _adopting  # noqa: PLW0603  # another thread may have held it at the fork
+    _adopting = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock_after_fork)
+
+
+class Terms(NamedTuple):
+    """What travels with a call, so that a replaced secret takes effect at once."""
+
+    grant: Grant
+    reach: Reach
+    identifier: Identifier
+    #: Seconds before expiry at which a token is no longer handed out.
+    leeway: float
+    #: Whether stale tokens are renewed behind the requests' back.
+    background: bool
+    account: str | None
+    #: The record id of the configuration without a seed.
+    configuration: str
+
+
+@final
+class TokenSource:
+    """Hands out the tokens of one record. Holds state only; safe for all threads.
+
+    Args:
+        store: Where the record is kept.
+        record_id: Which record.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "held",
+        "mark",
+        "quiet_until",
+        "record_id",
+        "rejections",
+        "said",
+        "store",
+        "unsaved",
+    )
+
+    def __init__(self, store: TokenStore, record_id: str) -> None:
+        self.store: Final = store
+        self.record_id: Final = record_id
+        self.held: Held | None = None
+        #: A generation that could not be saved yet.
+        self.unsaved: Record | None = None
+        #: The last failure, also where the store could not keep it.
+        self.mark: Mark | None = None
+        #: No background renewal before this time (monotonic): the last one failed.
+        self.quiet_until = 0.0
+        #: When each origin last refused a token, in seconds since the epoch.
+        self.rejections: dict[str, float] = {}
+        #: What was said in the log once and need not be said again.
+        self.said: set[Hashable] = set()
+
+    # -- for callers ----------------------------------------------------------------
+
+    def obtain(self, terms: Terms, rejected: Held | None = None) -> Held:
+        """Return a token that is not the rejected one, renewing if need be.
+
+        Args:
+            terms: How a renewal would be done.
+            rejected: The token that an API refused, or that the caller wants replaced.
+
+        Raises:
+            OAuthAuthError: There is none to be had.
+        """
+        held = self.in_memory(terms, rejected)
+        if held is not None:
+            return held
+        try:
+            held = self._consult(terms, rejected, renewing=False)
+            while held is None:
+                under_way = self._join(terms, rejected)
+                held = self._acceptable(under_way.wait(), rejected)
+        except flight.Reentered:
+            return self._stale(reason="its own renewal asked for it")
+        except errors.OAuthAuthError as error:
+            return self._still_valid(error, rejected)
+        return held
+
+    async def obtain_async(self, terms: Terms, rejected: Held | None = None) -> Held:
+        """Return what `obtain` does, without blocking the event loop.
+
+        The store is read in the flight's thread, since a disk or network may be slow.
+        """
+        held = self.in_memory(terms, rejected)
+        if held is not None:
+            return held
+        try:
+            while held is None:
+                under_way = self._join(terms, rejected)
+                held = self._acceptable(await under_way.wait_async(), rejected)
+        except flight.Reentered:
+            return self._stale(reason="its own renewal asked for it")
+        except errors.OAuthAuthError as error:
+            return self._still_valid(error, rejected)
+        return held
+
+    def in_memory(self, terms: Terms, rejected: Held | None = None) -> Held | None:
+        """Return the token in memory if it is good, with no lock and no disk."""
+        held = self.held
+        if held is None or held.rejected or held is rejected:
+            return None
+        now = time.time()
+        if now < held.fresh_until:
+            return held
+        if now < held.usable_until(terms.leeway):
+            if terms.background and time.monotonic() >= self.quiet_until:
+                flight.join(
+                    self._key, lambda f: self._renew(f, terms, None), background=True
+                )
+            return held
+        return None
+
+    def look(self) -> Held | None:
+        """Adopt what the store holds, and return what memory holds then."""
+        record = self.store.read(self.record_id)
+        if record is not None:
+            self._adopt(record)
+        return self.held
+
+    # -- deciding -------------------------------------------------------------------
+
+    @property
+    def _key(self) -> Hashable:
+        return (self.store, self.record_id)
+
+    def _join(self, terms: Terms, rejected: Held | None) -> flight.Flight[Held]:
+        under_way = flight.join(self._key, lambda f: self._renew(f, terms, rejected))
+        assert under_way is not None  # noqa: S101  # only background flights may lack
+        return under_way
+
+    def _acceptable(self, held: Held, rejected: Held | None) -> Held | None:
+        """Take over a flight's result, unless it is what this caller wants replaced.
+
+        A flight that somebody else started may bring just the rejected token.
+        """
+        if held is rejected or held.rejected:
+            return None
+        mine = self.held
+        if mine is None or mine.generation < held.generation:
+            self.held = held
+        return held
+
+    def _stale(self, reason: str) -> Held:
+        held = self.held
+        if held is None or held.token._access_token is None:
+            raise errors.OAuthAuthError(
+                f"no token can be had here: {reason}, as a log handler does that uses "
+                "the same login for its own requests"
+            )
+        return held
+
+    def _still_valid(self, error: Any, rejected: Held | None) -> Held:
+        """Return a token in its last seconds in place of an error.
+
+        Raises:
+            OAuthAuthError: There is none.
+        """
+        held = self.held
+        if held is None or held.rejected or held is rejected:
+            raise error
+        if time.time() >= (held.token.expires_at or float("inf")):
+            raise error
+        return held
+
+    def _consult(
+        self, terms: Terms, rejected: Held | None, *, renewing: bool
+    ) -> Held | None:
+        """Adopt what the store holds; return it if it is good.
+
+        Args:
+            terms: The caller's terms.
+            rejected: A token that will not do.
+            renewing: Only a fresh token will do, not a stale one.
+
+        Raises:
+            LoginRequired: The login has ended.
+            OAuthAuthError: The last renewal failed, and it is too soon for another.
+        """
+        record = self.store.read(self.record_id)
+        if record is not None:
+            self._adopt(record)
+        held = self._good(terms, rejected) if renewing else None
+        if held is None and not renewing:
+            held = self.in_memory(terms, rejected)
+        if held is None:
+            self._raise_if_marked(record or Record(), terms)
+        return held
+
+    def _good(self, terms: Terms, rejected: Held | None) -> Held | None:
+        held = self.held
+        if held is None or held.rejected or held is rejected:
+            return None
+        until = (
+            held.fresh_until if terms.background else held.usable_until(terms.leeway)
+        )
+        return held if time.time() < until else None
+
+    def _adopt(self, record: Record) -> Held | None:
+        """Take over a record if it is newer than memory; return what memory holds."""
+        with _adopting:
+            held = self.held
+            if held is not None and record.generation <= held.generation:
+                return held
+            token = record.token
+            if token is None or token._access_token is None:
+                self.held = None
+            else:
+                self.held = Held(token, record)
+            return self.held
+
+    def _raise_if_marked(self, record: Record, terms: Terms) -> None:
+        if record.logged_out and terms.grant.needs_person:
+            raise errors.LoginRequired(
+                f"{terms.grant!r} was logged out; {terms.grant.remedy}"
+            )
+        now = time.time()
+        for mark in (record.mark, self.mark):
+            if mark and mark.generation == record.generation and mark.active(now):
+                raise errors.from_facts(dict(mark.error))
+
+    # -- renewing, on the flight's thread -------------------------------------------
+
+    def _renew(
+        self, under_way: flight.Flight[Held], terms: Terms, rejected: Held | None
+    ) -> Held:
+        """Renew, or adopt what another worker renewed meanwhile.
+
+        Waiters watch the record rather than the lock: they are content as soon as the
+        holder has saved, and fail together with it.
+        """
+        attempt = self.store.lock(self.record_id, timeout=0)
+        patience = _EXCHANGES * terms.reach.timeout + SAVE_SECONDS
+        deadline = time.monotonic() + patience
+        pause = _FIRST_LOOK
+        try:
+            while True:
+                held = self._consult(terms, rejected, renewing=True)
+                if held is not None:
+                    return held
+                try:
+                    transaction = attempt.__enter__()
+                except errors.StoreLocked:
+                    if time.monotonic() > deadline or under_way.abandoned:
+                        raise
+                    time.sleep(pause)
+                    pause = min(pause * 1.5, _LAST_LOOK)
+                    continue
+                try:
+                    return Turn(self, terms, rejected, under_way, transaction).run()
+                finally:
+                    attempt.__exit__(None, None, None)
+        except errors.StoreNotWritable as error:
+            if terms.grant.needs_person:
+                raise
+            # Nothing can be lost that the next request to the server does not bring.
+            self.say_once(
+                logging.WARNING,
+                "unwritable",
+                "tokens are kept in memory only: %s",
+                error,
+            )
+            return self._renew_in_memory(terms, rejected)
+        except errors.OAuthAuthError as error:
+            self._be_quiet(error)
+            raise
+
+    def _renew_in_memory(self, terms: Terms, rejected: Held | None) -> Held:
+        """Get a token that nobody has to log in for, without the store."""
+        generation = self.held.generation if self.held else 0
+        held = self._good(terms, rejected)
+        if held is not None:
+            return held
+        self._raise_if_marked(Record(generation=generation), terms)
+        try:
+            server = find_metadata(
+                terms.grant.server, self.store, terms.identifier, terms.reach
+            )
+            answer = TokenRequest(server, terms.grant, None, None).send(terms.reach)
+            if answer.token is None or answer.error is not None:
+                raise answer.error or errors.ServerError("no token came")
+        except errors.OAuthAuthError as error:
+            self.mark = hold(error, self.mark, generation, None)
+            self._be_quiet(error)
+            raise
+        token = answer.token
+        record = Record(generation=generation + 1, token=token)
+        held = self._adopt(record)
+        assert held is not None  # noqa: S101  # the token is newer and presentable
+        return held
+
+    def _be_quiet(self, error: Any) -> None:
+        mark = self.mark
+        pause = 1.0
+        if mark is not None and mark.active(time.time()):
+            pause = mark.duration if mark.kind == "hold" else _REFUSED_PAUSE
+        self.quiet_until = time.monotonic() + pause
+        _log.warning("not renewed: %s", error)
+
+    # -- what APIs said --------------------------------------------------------------
+
+    def note_rejection(self, origin: str, now: float) -> None:
+        """Remember that an origin refused a token."""
+        if len(self.rejections) >= _ORIGINS_KEPT:
+            self.rejections.clear()
+        self.rejections[origin] = now
+
+    def made_after_rejection(self, held: Held, origin: str, now: float) -> bool:
+        """Whether a token was made because its predecessor was refused here lately.
+
+        "Lately" is a minute, and less for tokens that live only seconds: those may
+        well have expired since.
+        """
+        life = held.token.lifetime
+        lately = _STORM if life is None else min(_STORM, life / 2)
+        refused_at = self.rejections.get(origin)
+        if held.rejection is not None and held.rejection[0] == origin:
+            refused_at = max(refused_at or 0.0, held.rejection[1])
+        if refused_at is None or not 0 <= now - refused_at < lately:
+            return False
+        return held.token.obtained_at >= refused_at
+
+    def say_once(self, level: int, key: Hashable, message: str, *args: object) -> None:
+        """Log something that need not be said again for this record."""
+        if key not in self.said:
+            self.said.add(key)
+            _log.log(level, message, *args)
+
+
+_sources: dict[tuple[TokenStore, str], TokenSource] = {}
+
+
+def source_of(store: TokenStore, record_id: str) -> TokenSource:
+    """Return this process's source of a record, the same for everybody who asks."""
+    key = (store, record_id)
+    source = _sources.get(key)
+    if source is None:
+        if len(_sources) >= _SOURCES_KEPT:
+            _forget_idle_sources()
+        source = _sources.setdefault(key, TokenSource(store, record_id))
+    return source
+
+
+def _forget_idle_sources() -> None:
+    """Drop the older half; whoever still holds one goes on with it."""
+    for key, source in list(_sources.items())[: _SOURCES_KEPT // 2]:
+        if source.unsaved is None:
+            _sources.pop(key, None)

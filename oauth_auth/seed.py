@@ -1,0 +1,109 @@
+"""Which record a grant means, and how a seed becomes one.
+
+The store keeps *claims*: the fingerprints of every seed and refresh token of a record.
+A seed is looked up there first, so that a script which saved an old refresh token and
+starts again goes on with the newest one, and a spent token never seeds again.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from oauth_auth.grants.refresh_token import RefreshToken
+from oauth_auth.lazy_errors import errors
+from oauth_auth.stores.base import Record
+
+if TYPE_CHECKING:
+    from oauth_auth.grants.base import Grant
+    from oauth_auth.identity import Identifier
+    from oauth_auth.stores.base import TokenStore
+
+__all__ = ["Place", "find_place"]
+
+#: Planting waits for a worker that is renewing the same record, in seconds.
+_LOCK_SECONDS = 30.0
+
+
+class Place(NamedTuple):
+    """Where a grant's record is."""
+
+    record_id: str
+    #: The record id of the configuration without its seed.
+    configuration: str
+
+
+def find_place(
+    store: TokenStore, identifier: Identifier, grant: Grant, account: str | None
+) -> Place:
+    """Return a grant's record id; a seed that is new to the store is planted first.
+
+    Raises:
+        ConfigurationError: The seed belongs to a record of another configuration.
+        StoreNotWritable: The seed cannot be planted.
+    """
+    configuration = identifier.record_id(grant.inputs(account))
+    if not isinstance(grant, RefreshToken):
+        return Place(configuration, configuration)
+    seed = grant.seed
+    secret = seed._refresh_token
+    assert secret is not None  # noqa: S101  # the grant checks
+    fingerprint = identifier.fingerprint(secret)
+    record_id = store.claim(fingerprint)
+    if record_id is not None:
+        record = store.read(record_id)
+        if record is not None:
+            _check_configuration(record, configuration, grant, account)
+            return Place(record_id, configuration)
+    record_id = configuration
+    if account is None:
+        # Two people's seeds under one client must never share a record.
+        record_id = identifier.record_id({**grant.inputs(None), "seed": secret})
+    _plant(
+        store,
+        record_id,
+        Record(
+            token=seed,
+            configuration=configuration,
+            about=grant.about(account),
+            claims=(fingerprint,),
+        ),
+    )
+    return Place(record_id, configuration)
+
+
+def _check_configuration(
+    record: Record, configuration: str, grant: Grant, account: str | None
+) -> None:
+    if record.configuration == configuration:
+        return
+    raise errors.ConfigurationError(
+        "this refresh token belongs to the login of "
+        f"{_described(record.about)}, and was given here for "
+        f"{_described(grant.about(account))}; use the same configuration, or log in "
+        "for this one"
+    )
+
+
+def _described(about: object) -> str:
+    items = dict(about).items() if isinstance(about, dict) else ()
+    return ", ".join(f"{name} {value}" for name, value in items) or "another client"
+
+
+def _plant(store: TokenStore, record_id: str, seeded: Record) -> None:
+    """Make the seed the record's next generation, unless another worker has."""
+    fingerprint = seeded.claims[-1]
+    with store.lock(record_id, timeout=_LOCK_SECONDS) as transaction:
+        record = transaction.read()
+        if fingerprint not in record.claims:
+            transaction.save(
+                record.succeed(
+                    lineage=os.urandom(16).hex(),
+                    logged_out=False,
+                    token=seeded.token,
+                    configuration=seeded.configuration,
+                    about=seeded.about,
+                    claims=record.claiming(fingerprint),
+                )
+            )
+        store.claim(fingerprint, record_id)

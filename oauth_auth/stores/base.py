@@ -1,0 +1,258 @@
+"""What every store keeps, and what every store can do.
+
+A *record* is what a store keeps under a record id: one login's newest token. Each save
+makes the next *generation*; all generations from one login are a *lineage*. Records
+are ordered by generation, never by time, and generations never restart: whoever holds
+two of them knows which is newer whatever the clocks say.
+
+Beside the record lie a *mark* (why the current generation is not to be renewed now)
+and a *journal* (a refresh token is about to be spent). Both belong to one generation
+and are void for any other.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeVar
+
+from oauth_auth.secret import Secret
+from oauth_auth.token import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+__all__ = ["Journal", "Mark", "Record", "TokenStore", "Transaction"]
+
+_Kept = TypeVar("_Kept", "Record", "Mark", "Journal")
+
+#: The version of the encoding, sealed in with every record.
+FORMAT: Final = 1
+#: How many seeds and refresh tokens of a record can be recognised again.
+CLAIMS_KEPT: Final = 64
+
+
+class Mark(NamedTuple):
+    """Why a generation is not to be renewed now."""
+
+    #: "hold": not before `duration` has passed; "refused": not without a new login.
+    kind: str
+    generation: int
+    #: Wall time in seconds since the epoch.
+    written_at: float
+    #: Seconds, at most an hour; without meaning where refused.
+    duration: float
+    #: The error that every worker raises meanwhile, as `errors.to_facts` gives it.
+    error: Mapping[str, Any]
+    #: Consecutive failures, from which the next duration follows.
+    failures: int = 1
+    #: Whether the refresh token may have been spent although no answer came.
+    in_doubt: bool = False
+
+    def active(self, now: float) -> bool:
+        """Whether it still applies; a mark from the future is a clock's mistake."""
+        if self.kind == "refused":
+            return True
+        return self.written_at <= now < self.written_at + min(self.duration, 3600.0)
+
+
+class Journal(NamedTuple):
+    """Written durably before a refresh token is spent."""
+
+    generation: int
+    #: The keyed fingerprint of the refresh token.
+    fingerprint: str
+    written_at: float
+    #: Until when its writer may still be waiting for the answer, by the store's clock.
+    in_flight_until: float
+
+
+class Record(NamedTuple):
+    """One login's newest token, and what belongs to it. Immutable."""
+
+    lineage: str = ""
+    #: 0 means that nothing was ever saved.
+    generation: int = 0
+    token: Token | None = None
+    #: Whether somebody logged out: a tombstone, kept so that a late answer is dropped.
+    logged_out: bool = False
+    #: The record id of the configuration without any seed.
+    configuration: str = ""
+    #: For people: authorization server, client_id, grant type, account, scope.
+    about: Mapping[str, str] = {}
+    #: Keyed fingerprints of its seeds and refresh tokens, newest last.
+    claims: tuple[str, ...] = ()
+    #: Where and when the token before this one was rejected: (origin, seconds).
+    rejection: tuple[str, float] | None = None
+    #: Anything else that is kept like a record: server metadata, the store's id key.
+    document: Mapping[str, Any] | None = None
+    mark: Mark | None = None
+    journal: Journal | None = None
+
+    def succeed(self, **changes: Any) -> Self:
+        """Return the next generation with these changes."""
+        changes.setdefault("rejection", None)
+        return self._replace(
+            generation=self.generation + 1, mark=None, journal=None, **changes
+        )
+
+    def claiming(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the claims with this one as the newest, and the oldest dropped."""
+        others = tuple(claim for claim in self.claims if claim != fingerprint)
+        return (*others, fingerprint)[-CLAIMS_KEPT:]
+
+
+class Transaction(Protocol):
+    """What can be done to one record; exists only while its lock is held."""
+
+    def read(self) -> Record:
+        """Return the record as it is now, with its journal; an empty one if none.
+
+        A complete answer that its writer could not put in place any more is rolled
+        forward first.
+
+        Raises:
+            StoreCorrupt: The record is damaged.
+            KeyMismatch: It was sealed with a key that is not among ours.
+        """
+        ...
+
+    def reserve(self, journal: Journal) -> None:
+        """Make the journal durable, and the space for the answer certain.
+
+        Raises:
+            StoreNotWritable: That cannot be done, so nothing may be spent.
+        """
+        ...
+
+    def save(self, record: Record) -> None:
+        """Put the record in place, durably on return; this ends journal and mark.
+
+        A damaged record in its place is kept aside.
+
+        Raises:
+            StoreConflict: The store holds this generation or a newer one.
+            StoreNotWritable: It could not be written; saving may be tried again.
+        """
+        ...
+
+    def mark(self, mark: Mark | None) -> None:
+        """Put a mark beside the record, or remove it.
+
+        This ends the journal, unless the mark says that the outcome is in doubt.
+
+        Raises:
+            StoreNotWritable: It could not be written.
+        """
+        ...
+
+
+class TokenStore(Protocol):
+    """A place for records. Stores are hashable: equal ones share tokens in memory."""
+
+    def read(self, record_id: str) -> Record | None:
+        """Return the record with its mark, or None; no lock, no wait for a writer.
+
+        Raises:
+            StoreCorrupt: The record is damaged.
+            KeyMismatch: It was sealed with a key that is not among ours.
+        """
+        ...
+
+    def lock(
+        self, record_id: str, *, timeout: float
+    ) -> AbstractContextManager[Transaction]:
+        """Return the record's lock, across all workers that use the store.
+
+        Args:
+            record_id: Which record.
+            timeout: Seconds to wait on entering; 0 tries once.
+
+        Returns:
+            A context manager for one thread. After `StoreLocked` it may be entered
+            again, so that a waiter need not build a new one for every try.
+
+        Raises:
+            StoreLocked: On entering: another worker holds it.
+            StoreNotWritable: On entering: the store can hold no lock.
+        """
+        ...
+
+    def records(self) -> Iterator[str]:
+        """Yield the ids of all records, in no order."""
+        ...
+
+    def claim(
+        self,
+        fingerprint: str,
+        record_id: str | None = None,
+        *,
+        replaces: str | None = None,
+    ) -> str | None:
+        """Look up, or set, which record a seed or refresh token belongs to.
+
+        Args:
+            fingerprint: The keyed fingerprint of the token.
+            record_id: The record it belongs to; None only looks up.
+            replaces: A fingerprint to forget.
+
+        Returns:
+            The record id that is kept for it, or None.
+
+        Raises:
+            StoreNotWritable: It could not be written.
+        """
+        ...
+
+
+def encode(value: Record | Mark | Journal) -> Secret:
+    """Return the text to seal; tokens are in it."""
+    if isinstance(value, Record):
+        data = value._asdict()
+        del data["mark"], data["journal"]
+        data["token"] = _token_state(value.token) if value.token else None
+    else:
+        data = value._asdict()
+    return Secret(
+        json.dumps({"format": FORMAT, **data}, separators=(",", ":"), default=str)
+    )
+
+
+def _token_state(token: Token) -> dict[str, Any]:
+    # Not to_dict(): there, a server's odd "expires_in" among the extra parameters
+    # could be taken for the token's own when it is read back.
+    return {
+        "access_token": token.access_token,
+        "token_type": token.token_type,
+        "expires_at": token.expires_at,
+        "obtained_at": token.obtained_at,
+        "refresh_token": token.refresh_token,
+        "scope": token.scope,
+        "id_token": token.id_token,
+        "refresh_at": token.refresh_at,
+        "extra": dict(token.extra),
+    }
+
+
+def decode(kind: type[_Kept], text: Secret) -> _Kept | None:
+    """Read what `encode` wrote.
+
+    Returns:
+        The value, or None if the text is not one. Nothing is raised, since the text
+        would be a local of every frame that the error passes.
+    """
+    try:
+        data = json.loads(text.reveal())
+        if data.pop("format") != FORMAT:
+            return None
+        if kind is Record:
+            token = data["token"]
+            data["token"] = None if token is None else Token(**token)
+            data["claims"] = tuple(data["claims"])
+            if data["rejection"] is not None:
+                data["rejection"] = tuple(data["rejection"])
+        value = kind(**data)
+        int(value.generation)  # a text in its place would break every comparison
+    except Exception:  # noqa: BLE001  # whatever is wrong with it, it is no record
+        return None
+    return value

@@ -1,0 +1,436 @@
+"""TokenAuth: a grant, a store and the settings of both; no HTTP client.
+
+The classes of `oauth_auth.http_clients` add how their library's requests get the
+token, and how a 401 is answered.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
+
+from oauth_auth import protocol, sealed_pickle
+from oauth_auth.challenge import parse_challenges
+from oauth_auth.endpoint import Reach, find_metadata, revoke
+from oauth_auth.grants.base import Grant
+from oauth_auth.identity import Identifier
+from oauth_auth.lazy_errors import errors
+from oauth_auth.origins import Origins
+from oauth_auth.proof import BEARER
+from oauth_auth.renewal import Terms, TokenSource, source_of
+from oauth_auth.seed import find_place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from oauth_auth.held import Held
+    from oauth_auth.protocol import Verdict
+    from oauth_auth.seed import Place
+    from oauth_auth.stores.base import TokenStore
+    from oauth_auth.token import Token
+    from oauth_auth.transport import HttpOptions
+
+__all__ = ["TokenAuth"]
+
+_LOCK_SECONDS: Final = 30.0
+_UNAUTHORIZED: Final = 401
+
+_Result = TypeVar("_Result")
+_log = logging.getLogger("oauth_auth")
+_identifiers: dict[TokenStore, Identifier] = {}
+
+
+class TokenAuth:
+    """Gets tokens for one grant, shared with everybody who uses the same store.
+
+    Cheap to build: objects with equal settings share one record, and within a process
+    one token in memory. Safe to use from all threads, tasks and processes at once.
+
+    Args:
+        grant: How a token is had.
+        store: Where tokens are kept; by default the user's `FileStore`.
+        account: Tells people or tenants under one client apart.
+        allowed_origins: URLs whose origins may get the token; requests to others go
+            without it. By default every origin that the caller itself names gets it,
+            over https or on loopback.
+        leeway: Seconds before expiry at which a token is no longer used; at most a
+            tenth of its life counts.
+        background: Renew stale tokens behind the requests' back. False for runtimes
+            that freeze between requests.
+        timeout: Seconds for one exchange with the authorization server, in total.
+        http: How to reach the authorization server: `HttpOptions`, or a function that
+            returns a fresh ``requests.Session``, ``httpx.Client`` or
+            ``httpx2.Client`` for one exchange.
+        on_token: Called in the caller's thread with each new `Token`, when this object
+            first uses it. What it raises is logged.
+
+    Raises:
+        ConfigurationError: The settings cannot work.
+    """
+
+    #: The HTTP library whose connections reach the authorization server.
+    _library: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        grant: Grant,
+        *,
+        store: TokenStore | None = None,
+        account: str | None = None,
+        allowed_origins: Iterable[str] | None = None,
+        leeway: float = 30.0,
+        background: bool = True,
+        timeout: float = 10.0,
+        http: HttpOptions | Callable[[], object] | None = None,
+        on_token: Callable[[Token], object] | None = None,
+    ) -> None:
+        if not isinstance(grant, Grant):
+            raise errors.ConfigurationError(
+                f"OAuthAuth needs a grant such as ClientCredentials(...), not {grant!r}"
+            )
+        if timeout <= 0 or leeway < 0:
+            raise errors.ConfigurationError(
+                f"timeout={timeout!r} must be more than 0 seconds, and "
+                f"leeway={leeway!r} not less"
+            )
+        self._grant: Final = grant
+        self._store: Final = _default_store() if store is None else store
+        self._account: Final = account
+        self._origins: Final = Origins(allowed_origins)
+        self._allowed_origins: Final = allowed_origins and list(allowed_origins)
+        self._leeway: Final = leeway
+        self._background: Final = background
+        self._timeout: Final = timeout
+        self._http: Final = http
+        self._on_token: Final = on_token
+        self._source: TokenSource | None = None
+        self._place: Place | None = None
+        self._terms: dict[str | None, Terms] = {}
+        self._announced: Held | None = None
+        self._announcing = threading.Lock()  # guards _announced
+
+    # -- tokens ---------------------------------------------------------------------
+
+    def token(self) -> Token:
+        """Return a fresh token, renewing it if need be.
+
+        Raises:
+            LoginRequired: A person has to log in.
+            OAuthAuthError: No token is to be had.
+        """
+        return self._held().token
+
+    def access_token(self) -> str:
+        """Return a fresh access token, for anything that takes one as text.
+
+        Raises:
+            LoginRequired: A person has to log in.
+            OAuthAuthError: No token is to be had.
+        """
+        return self._held().token.access_token or ""
+
+    def renew(self) -> Token:
+        """Replace the token now, or take over one that another worker just renewed.
+
+        Raises:
+            OAuthAuthError: No other token is to be had.
+        """
+        source = self._resolved()
+        seen = source.held or source.look()
+        return self._held(rejected=seen).token
+
+    def login(self) -> Token:
+        """Start a new login, whatever the last one came to.
+
+        Raises:
+            ConfigurationError: This grant cannot; the message says what to do.
+            OAuthAuthError: No token is to be had.
+        """
+        grant = self._grant
+        if grant.needs_person:
+            raise errors.ConfigurationError(f"{grant!r} cannot log in: {grant.remedy}")
+        source = self._resolved()
+        with source.store.lock(source.record_id, timeout=_LOCK_SECONDS) as transaction:
+            transaction.mark(None)
+        source.mark = None
+        return self.renew()
+
+    def logout(self) -> None:
+        """Revoke the token at the server (RFC 7009), and delete it here.
+
+        Raises:
+            OAuthAuthError: The server was not told; the token is deleted here all the
+                same.
+        """
+        source = self._resolved()
+        terms = self._terms_for(None)
+        failure: Exception | None = None
+        # As long as one renewal may take: its token must not come back afterwards.
+        patience = 4 * self._timeout + _LOCK_SECONDS
+        with source.store.lock(source.record_id, timeout=patience) as transaction:
+            record = transaction.read()
+            if record.token is not None:
+                failure = self._revoked(terms, record.token)
+                transaction.save(record.succeed(token=None, logged_out=True))
+        source.look()
+        source.unsaved = None
+        if failure is not None:
+            raise failure
+
+    def _revoked(self, terms: Terms, token: Token) -> Exception | None:
+        try:
+            server = find_metadata(
+                self._grant.server, self._store, terms.identifier, terms.reach
+            )
+        except errors.OAuthAuthError as error:
+            return error
+        return revoke(server, self._grant, token, terms.reach)
+
+    async def atoken(self) -> Token:
+        """Return what `token` does, without blocking the event loop."""
+        return (await self._aheld()).token
+
+    async def aaccess_token(self) -> str:
+        """Return what `access_token` does, without blocking the event loop."""
+        return (await self._aheld()).token.access_token or ""
+
+    async def arenew(self) -> Token:
+        """Do what `renew` does, without blocking the event loop."""
+        source = await self._aresolved()
+        seen = source.held or await _in_thread(source.look)
+        return (await self._aheld(rejected=seen)).token
+
+    async def alogin(self) -> Token:
+        """Do what `login` does, without blocking the event loop."""
+        return await _in_thread(self.login)
+
+    async def alogout(self) -> None:
+        """Do what `logout` does, without blocking the event loop."""
+        await _in_thread(self.logout)
+
+    def for_account(self, account: str) -> Self:
+        """Return an object with the same settings for another person or tenant.
+
+        Args:
+            account: Any text that names the person, such as the user's id.
+        """
+        return type(self)(self._grant, **{**self._settings(), "account": account})
+
+    # -- for the HTTP clients -------------------------------------------------------
+
+    def _held(self, rejected: Held | None = None, library: str | None = None) -> Held:
+        source = self._source or self._resolved()
+        try:
+            held = source.obtain(self._terms_for(library), rejected)
+        except errors.LoginRequired as error:
+            source.say_once(logging.ERROR, error.message, "%s", error)
+            raise
+        if held is not self._announced:
+            self._announce(held)
+        return held
+
+    async def _aheld(
+        self, rejected: Held | None = None, library: str | None = None
+    ) -> Held:
+        source = self._source or await self._aresolved()
+        try:
+            held = await source.obtain_async(self._terms_for(library), rejected)
+        except errors.LoginRequired as error:
+            source.say_once(logging.ERROR, error.message, "%s", error)
+            raise
+        if held is not self._announced:
+            self._announce(held)
+        return held
+
+    def _attachable(self, library: str) -> tuple[Held, str]:
+        """Return a token and its Authorization header.
+
+        Raises:
+            OAuthAuthError: No token is to be had.
+        """
+        held = self._held(None, library)
+        try:
+            return held, self._authorization(held)
+        except Exception as error:  # noqa: BLE001  # sorted by the next line
+            _raise_unless_expired(error)
+        held = self._held(held, library)
+        return held, self._authorization(held)
+
+    async def _aattachable(self, library: str) -> tuple[Held, str]:
+        """Return what `_attachable` does, without blocking the event loop."""
+        held = await self._aheld(None, library)
+        try:
+            return held, self._authorization(held)
+        except Exception as error:  # noqa: BLE001  # sorted by the next line
+            _raise_unless_expired(error)
+        held = await self._aheld(held, library)
+        return held, self._authorization(held)
+
+    def _authorization(self, held: Held) -> str:
+        """Return the Authorization header for a token.
+
+        Raises:
+            UnsupportedTokenTypeError: It cannot be presented.
+        """
+        if held.authorization is None:
+            held.authorization = BEARER.authorization(held.token).reveal()
+        return held.authorization
+
+    def _verdict(
+        self, held: Held, origin: str, *, carries_our_token: bool, **facts: Any
+    ) -> Verdict:
+        """Decide what to do about a 401; see `protocol.judge_401`."""
+        if carries_our_token:
+            self._resolved().look()
+        return self._judge(held, origin, carries_our_token=carries_our_token, **facts)
+
+    async def _averdict(
+        self, held: Held, origin: str, *, carries_our_token: bool, **facts: Any
+    ) -> Verdict:
+        """Return what `_verdict` does, without blocking the event loop."""
+        if carries_our_token:
+            await _in_thread(self._resolved().look)
+        return self._judge(held, origin, carries_our_token=carries_our_token, **facts)
+
+    def _judge(
+        self,
+        held: Held,
+        origin: str,
+        *,
+        challenges: Iterable[str],
+        carries_our_token: bool,
+        same_origin: bool,
+        replayable: bool,
+    ) -> Verdict:
+        source = self._resolved()
+        now = time.time()
+        verdict = protocol.judge_401(
+            status=_UNAUTHORIZED,
+            challenges=parse_challenges(challenges),
+            carries_our_token=carries_our_token,
+            same_origin=same_origin,
+            replayable=replayable,
+            other_token_held=source.held is not None and source.held is not held,
+            accepted_here=origin in held.accepted,
+            made_after_rejection_here=source.made_after_rejection(held, origin, now),
+        )
+        if verdict is not protocol.Verdict.RETURN:
+            held.rejected = True
+            source.note_rejection(origin, now)
+        return verdict
+
+    # -- settings -------------------------------------------------------------------
+
+    def _resolved(self) -> TokenSource:
+        """Return the source of this grant's tokens; the store is asked only once."""
+        if self._source is None:
+            identifier = _identifier_of(self._store, self._grant)
+            self._place = find_place(
+                self._store, identifier, self._grant, self._account
+            )
+            self._source = source_of(self._store, self._place.record_id)
+        return self._source
+
+    async def _aresolved(self) -> TokenSource:
+        # Only what touches the disk is worth a thread.
+        if self._source is None and (
+            self._store not in _identifiers or self._grant.needs_person
+        ):
+            await _in_thread(self._resolved)
+        return self._resolved()
+
+    def _terms_for(self, library: str | None) -> Terms:
+        terms = self._terms.get(library)
+        if terms is None:
+            self._resolved()
+            assert self._place is not None  # noqa: S101  # _resolved has set it
+            terms = self._terms[library] = Terms(
+                grant=self._grant,
+                reach=Reach(library or self._library, self._http, self._timeout),
+                identifier=_identifier_of(self._store, self._grant),
+                leeway=self._leeway,
+                background=self._background,
+                account=self._account,
+                configuration=self._place.configuration,
+            )
+        return terms
+
+    def _announce(self, held: Held) -> None:
+        """Tell the caller of a token that this object uses for the first time."""
+        with self._announcing:
+            if held is self._announced:
+                return
+            self._announced = held
+        if self._on_token is None or self._is_seed(held.token):
+            return
+        try:
+            self._on_token(held.token)
+        except Exception:  # noqa: BLE001  # the caller's code may raise anything
+            _log.exception("on_token failed; the token is kept all the same")
+
+    def _is_seed(self, token: Token) -> bool:
+        seed = getattr(self._grant, "seed", None)
+        return seed is not None and seed._refresh_token == token._refresh_token
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "store": self._store,
+            "account": self._account,
+            "allowed_origins": self._allowed_origins,
+            "leeway": self._leeway,
+            "background": self._background,
+            "timeout": self._timeout,
+            "http": self._http,
+            "on_token": self._on_token,
+        }
+
+    def __repr__(self) -> str:
+        account = f", account={self._account!r}" if self._account else ""
+        return f"{type(self).__name__}({self._grant!r}, store={self._store!r}{account})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return sealed_pickle.reduce(type(self), self._grant, self._settings())
+
+
+def _raise_unless_expired(error: Exception) -> None:
+    """Let oauthlib's TokenExpiredError pass: a proof asks for a newer token by it."""
+    from oauthlib.oauth2 import TokenExpiredError
+
+    if not isinstance(error, TokenExpiredError) or isinstance(
+        error, errors.OAuthAuthError
+    ):
+        raise error
+
+
+def _default_store() -> TokenStore:
+    from oauth_auth.stores.file import default_store
+
+    return default_store()
+
+
+def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
+    identifier = _identifiers.get(store)
+    if identifier is None:
+        try:
+            identifier = Identifier.of(store)
+        except errors.StoreNotWritable as error:
+            if grant.needs_person:
+                raise
+            _log.warning("tokens are kept in memory only: %s", error)
+            identifier = Identifier.unkept()
+        _identifiers[store] = identifier
+    return identifier
+
+
+async def _in_thread(function: Callable[[], _Result]) -> _Result:
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(function)

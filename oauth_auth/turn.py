@@ -1,0 +1,336 @@
+"""A worker's turn at a record: everything that happens while it holds the lock.
+
+Read again; journal; ask once; save. What can fail is done before the refresh token is
+spent, and what can be put off is done after the answer is safe.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final, final
+
+from oauth_auth.endpoint import TokenRequest, find_metadata
+from oauth_auth.held import fresh_until
+from oauth_auth.lazy_errors import errors
+from oauth_auth.protocol import Outcome
+from oauth_auth.stores.base import Journal, Mark, Record
+
+if TYPE_CHECKING:
+    from oauth_auth.flight import Flight
+    from oauth_auth.held import Held
+    from oauth_auth.protocol import TokenAnswer
+    from oauth_auth.renewal import Terms, TokenSource
+    from oauth_auth.secret import SecretSource
+    from oauth_auth.server import AuthorizationServer
+    from oauth_auth.stores.base import Transaction
+
+__all__ = ["SAVE_SECONDS", "Turn", "hold"]
+
+#: Room for saving beside the exchanges, in seconds.
+SAVE_SECONDS: Final = 10.0
+#: Holds after failures of the server or network double from 1 s up to this.
+_LONGEST_HOLD: Final = 30.0
+#: A hold after an answer that trying again soon will not change.
+_REFUSED_HOLD: Final = 60.0
+#: Pause between attempts to save, in seconds.
+_SAVE_PAUSE: Final = 0.05
+
+_log = logging.getLogger("oauth_auth")
+
+
+@final
+class Turn:
+    """One renewal under the record's lock."""
+
+    def __init__(
+        self,
+        source: TokenSource,
+        terms: Terms,
+        rejected: Held | None,
+        under_way: Flight[Held],
+        transaction: Transaction,
+    ) -> None:
+        self._source: Final = source
+        self._terms: Final = terms
+        self._grant: Final = terms.grant
+        self._rejected: Final = rejected
+        self._flight: Final = under_way
+        self._transaction: Final = transaction
+
+    def run(self) -> Held:
+        """Read again, and renew only if no other worker has.
+
+        Raises:
+            OAuthAuthError: No token was had; the other workers are told by a mark.
+        """
+        record = self._newest(self._read())
+        source = self._source
+        source._adopt(record)
+        held = source._good(self._terms, self._rejected)
+        if held is not None:
+            return held
+        source._raise_if_marked(record, self._terms)
+        refresh_token = self._grant.refresh_token_of(record.token)
+        if refresh_token is None and self._grant.token_request() is None:
+            raise errors.LoginRequired(
+                f"no refresh token is kept for {self._grant!r}; {self._grant.remedy}"
+            )
+        try:
+            server = find_metadata(
+                self._grant.server,
+                source.store,
+                self._terms.identifier,
+                self._terms.reach,
+            )
+        except errors.OAuthAuthError as error:
+            self._mark(hold(error, source.mark, record.generation, None))
+            raise
+        return self._ask(server, record, refresh_token)
+
+    def _read(self) -> Record:
+        try:
+            return self._transaction.read()
+        except errors.StoreCorrupt as error:
+            if self._grant.needs_person:
+                raise
+            # Generations never restart: what other workers hold in memory must stay
+            # older than what comes now, and the clock is past every count from 1.
+            _log.warning("%s", error)
+            return Record(generation=int(time.time()))
+
+    def _newest(self, record: Record) -> Record:
+        """Write back what could not be saved before, rather than spend what is older.
+
+        Raises:
+            StoreNotWritable: It still cannot be saved.
+        """
+        source = self._source
+        unsaved = source.unsaved
+        if unsaved is None:
+            return record
+        if record.generation and unsaved.lineage != record.lineage:
+            source.unsaved = None  # somebody logged in or out since
+            return record
+        if unsaved.generation > record.generation:
+            self._transaction.save(unsaved)
+            record = unsaved
+        source.unsaved = None
+        if source.held and source.held.generation == record.generation:
+            source.held.fresh_until = fresh_until(source.held.token)
+        self._claim(record)
+        return record
+
+    def _ask(
+        self,
+        server: AuthorizationServer,
+        record: Record,
+        refresh_token: SecretSource | None,
+    ) -> Held:
+        terms, grant = self._terms, self._grant
+        request = TokenRequest(server, grant, refresh_token, record.token)
+        if self._flight.abandoned:
+            raise errors.OAuthAuthError(
+                "the interpreter is ending, and nobody waits for this renewal"
+            )
+        doubtful = record.journal is not None
+        # Made before the answer comes, so that nothing between it and the save is.
+        lineage = record.lineage or os.urandom(16).hex()
+        if refresh_token is not None:
+            self._reserve(record, refresh_token)
+        answer = request.send(terms.reach)
+        if refresh_token is not None and answer.outcome is Outcome.UNKNOWN:
+            doubtful = True
+            if answer.token is None:
+                # It may have been spent: a server with a grace window answers the
+                # same again, but only within seconds.
+                answer = request.send(terms.reach)
+        if answer.token is not None:
+            return self._keep(record, lineage, answer)
+        if answer.outcome is Outcome.GRANT_ENDED and refresh_token is not None:
+            return self._ended(server, record, refresh_token, answer, doubtful=doubtful)
+        error = answer.error or errors.ServerError(f"{grant!r}: no token came")
+        in_doubt = refresh_token is not None and answer.outcome is Outcome.UNKNOWN
+        self._mark(
+            hold(
+                error,
+                record.mark or self._source.mark,
+                record.generation,
+                answer,
+                in_doubt=in_doubt,
+            )
+        )
+        raise error
+
+    def _reserve(self, record: Record, refresh_token: SecretSource) -> None:
+        now = time.time()
+        self._transaction.reserve(
+            Journal(
+                generation=record.generation,
+                fingerprint=self._terms.identifier.fingerprint(refresh_token),
+                written_at=now,
+                in_flight_until=now + 2 * self._terms.reach.timeout + SAVE_SECONDS,
+            )
+        )
+
+    def _keep(self, record: Record, lineage: str, answer: TokenAnswer) -> Held:
+        """Save the answer, and serve it even if that fails."""
+        source, terms, grant = self._source, self._terms, self._grant
+        token = answer.token
+        claims = record.claims
+        spent = grant.refresh_token_of(token)
+        if spent is not None:
+            claims = record.claiming(terms.identifier.fingerprint(spent))
+        rejection = None
+        if self._rejected is not None and source.rejections:
+            rejection = max(source.rejections.items(), key=lambda item: item[1])
+        new = record.succeed(
+            token=token,
+            lineage=lineage,
+            logged_out=False,
+            configuration=terms.configuration,
+            about=grant.about(terms.account),
+            claims=claims,
+            rejection=rejection,
+        )
+        try:
+            self._transaction.save(new)
+        except errors.StoreConflict:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the token lives
+            return self._serve_unsaved(new, error)
+        source.mark = None
+        held = source._adopt(new)
+        self._claim(new, dropped=_dropped(record, new))
+        if answer.error is not None or held is None:
+            # Only a refresh token came: it is safe, and now the error may be raised.
+            problem: Any = answer.error or errors.ServerError("no access token came")
+            self._mark(hold(problem, None, new.generation, None))
+            raise problem
+        _log.info("renewed: %r, generation %d", grant, new.generation)
+        if record.token and token and record.token.scope != token.scope:
+            _log.info("%r: the scope is now %r", grant, token.scope)
+        return held
+
+    def _serve_unsaved(self, new: Record, error: Exception) -> Held:
+        """Let the callers have the token, and go on saving while the lock is held."""
+        source = self._source
+        held = source._adopt(new)
+        if held is None:
+            raise error
+        if not self._grant.needs_person:
+            source.say_once(
+                logging.WARNING,
+                "unwritable",
+                "a token is kept in memory only: %s",
+                error,
+            )
+            return held
+        source.unsaved = new
+        # As if stale, so that later calls try again to save.
+        held.fresh_until = 0.0
+        self._flight.publish(held)
+        _log.error("the new token is in memory only, and saving goes on: %s", error)
+        deadline = time.monotonic() + self._terms.reach.timeout
+        while time.monotonic() < deadline:
+            time.sleep(_SAVE_PAUSE)
+            try:
+                self._newest(self._transaction.read())
+            except errors.TokenStoreError:
+                continue
+            return held
+        source.quiet_until = time.monotonic() + 1.0
+        return held
+
+    def _ended(
+        self,
+        server: AuthorizationServer,
+        record: Record,
+        refresh_token: SecretSource,
+        answer: TokenAnswer,
+        *,
+        doubtful: bool,
+    ) -> Held:
+        """The server does not know the refresh token any more.
+
+        Raises:
+            LoginRequired: And there is no other way without a person.
+        """
+        again = self._transaction.read()
+        other = self._grant.refresh_token_of(again.token)
+        if other is not None and other.reveal() != refresh_token.reveal():
+            return self._ask(server, again, other)
+        if self._grant.token_request() is not None and not self._grant.needs_person:
+            return self._ask(server, record._replace(journal=None), None)
+        cause: Any = answer.error
+        error = errors.LoginRequired(
+            f"{cause}{_LOST if doubtful else ''} The login has ended; "
+            f"{self._grant.remedy}",
+            status_code=cause.status_code,
+            description=cause.description,
+            answer_lost=doubtful,
+        )
+        self._mark(
+            Mark("refused", record.generation, time.time(), 0.0, errors.to_facts(error))
+        )
+        raise error
+
+    def _mark(self, mark: Mark) -> None:
+        self._source.mark = mark
+        try:
+            self._transaction.mark(mark)
+        except errors.TokenStoreError as error:
+            _log.debug("the other workers are not told of a failure: %s", error)
+
+    def _claim(self, record: Record, dropped: str | None = None) -> None:
+        """Have the newest refresh token recognised if it comes back as a seed."""
+        if not record.claims:
+            return
+        store, record_id = self._source.store, self._source.record_id
+        try:
+            store.claim(record.claims[-1], record_id, replaces=dropped)
+        except errors.TokenStoreError as error:
+            _log.warning("a refresh token would not be recognised as seed: %s", error)
+
+
+#: What nobody could have prevented, said where it happened.
+_LOST: Final = (
+    " An earlier answer was lost, with the worker that waited for it or on the wire, "
+    "and the server has no grace window in which it repeats one: no client could have "
+    "kept this login."
+)
+
+
+def _dropped(old: Record, new: Record) -> str | None:
+    if old.claims and new.claims and old.claims[0] not in new.claims:
+        return old.claims[0]
+    return None
+
+
+def hold(
+    error: Any,
+    last: Mark | None,
+    generation: int,
+    answer: TokenAnswer | None,
+    *,
+    in_doubt: bool = False,
+) -> Mark:
+    """Return the mark by which all workers leave the server alone for a while."""
+    failures = 1
+    if last is not None and last.generation == generation:
+        failures = last.failures + 1
+    duration = min(2.0 ** (failures - 1), _LONGEST_HOLD)
+    if not error.retryable:
+        duration = _REFUSED_HOLD
+    if answer is not None and answer.retry_after is not None:
+        duration = answer.retry_after
+    return Mark(
+        "hold",
+        generation,
+        time.time(),
+        duration,
+        errors.to_facts(error),
+        failures,
+        in_doubt,
+    )
