@@ -66,8 +66,7 @@ def _parse(text: str) -> list[Challenge]:
         equals = _EQUALS.match(text, position)
         if equals is not None:
             position, value = _value(text, equals.end())
-            if found:
-                params.setdefault(name.group().lower(), value)
+            params.setdefault(name.group().lower(), value)
         elif begins:
             # A word elsewhere is the rest of a value that should have been quoted.
             params = {}

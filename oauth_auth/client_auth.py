@@ -6,7 +6,7 @@ The methods have their names from RFC 7591 section 2.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Final, Protocol, final, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, final, runtime_checkable
 from urllib.parse import quote_plus
 
 from oauth_auth.lazy_errors import errors
@@ -32,10 +32,8 @@ __all__ = [
 class ClientAuth(Protocol):
     """A way for a client to authenticate. Implementations do no I/O."""
 
-    @property
-    def method(self) -> str:
-        """The name in RFC 7591's registry."""
-        ...
+    #: The name in RFC 7591's registry.
+    method: ClassVar[str]
 
     def apply(
         self,
@@ -92,7 +90,7 @@ class ClientSecretBasic:
 
     __slots__ = ("raw",)
 
-    method: Final = "client_secret_basic"
+    method: ClassVar[str] = "client_secret_basic"
 
     def __init__(self, *, raw: bool = False) -> None:
         self.raw: Final = raw
@@ -146,7 +144,7 @@ class ClientSecretPost(_Method):
 
     __slots__ = ()
 
-    method: Final = "client_secret_post"
+    method: ClassVar[str] = "client_secret_post"
 
     def apply(
         self,
@@ -166,7 +164,7 @@ class NoClientAuth(_Method):
 
     __slots__ = ()
 
-    method: Final = "none"
+    method: ClassVar[str] = "none"
 
     def apply(
         self,
@@ -209,6 +207,7 @@ def client_auth_from(
             or the server offers none that works with a secret.
 
     Example:
+        >>> from oauth_auth.server import AuthorizationServer
         >>> server = AuthorizationServer("https://auth.example.com")
         >>> client_auth_from(None, server=server, has_secret=True)
         ClientSecretBasic()

@@ -17,6 +17,7 @@ from oauth_auth.protocol import (
     encode_form,
     judge_revocation_response,
     judge_token_response,
+    revocation_params,
 )
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class TokenRequest:
             params = grant.token_request() or {}
         self._url: Final = server.token_endpoint or ""
         self._refreshing: Final = refresh_token is not None
-        self._previous: Final = previous
+        # After a refresh token has died, the grant's own request must not keep it.
+        self._previous: Final = previous if refresh_token is not None else None
         self._sent: Final = [
             secret for secret in (refresh_token, grant.client_secret) if secret
         ]
@@ -146,15 +148,18 @@ def revoke(
     if server.revocation_endpoint is None:
         return None
     secret = token._refresh_token or token._access_token
+    if secret is None:
+        return None
     hint = "refresh_token" if token._refresh_token else "access_token"
-    params = {"token": secret, "token_type_hint": hint}
     url = server.revocation_endpoint
     try:
-        request, _ = _authenticated(server, grant, url, params)
+        request, method = _authenticated(
+            server, grant, url, revocation_params(secret, hint)
+        )
         response = reach.exchange(request)
     except errors.OAuthAuthError as error:
         return error
-    return judge_revocation_response(response, url)
+    return judge_revocation_response(response, url, sent=[secret], auth_method=method)
 
 
 def find_metadata(

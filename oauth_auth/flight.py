@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from oauth_auth.lazy_errors import errors
@@ -36,10 +37,12 @@ class _State:
     def __init__(self) -> None:
         self.guard = threading.Lock()  # guards flights
         self.flights: dict[Hashable, Flight[Any]] = {}
-        self.inside = threading.local()
 
 
 _state = _State()
+#: Set on a flight's thread, and on those that work for it: the transport runs its own
+#: in a copy of the context.
+_inside: ContextVar[bool] = ContextVar("oauth_auth_inside_flight", default=False)
 
 
 def _forget_after_fork() -> None:
@@ -76,7 +79,7 @@ def join(
         if flight is not None:
             # Two flights that wait for each other would also never end, so the
             # thread of any flight waits for none.
-            if getattr(state.inside, "flight", None) is not None and not background:
+            if _inside.get() and not background:
                 raise Reentered
             return flight
         flight = Flight(state, key, work)
@@ -125,8 +128,7 @@ class Flight(Generic[_Result]):
 
     def run(self) -> None:
         """Do the work; called once, on the flight's thread."""
-        inside = self._state.inside
-        outer, inside.flight = getattr(inside, "flight", None), self
+        inside = _inside.set(True)
         try:
             self.publish(self._work(self))
         except errors.OAuthAuthError as error:
@@ -141,7 +143,7 @@ class Flight(Generic[_Result]):
                 )
             )
         finally:
-            inside.flight = outer
+            _inside.reset(inside)
 
     def publish(self, result: _Result) -> None:
         """Let the waiters go with a result, while the work may go on."""

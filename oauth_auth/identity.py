@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
-from oauth_auth.stores.base import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oauth_auth.secret import SecretSource
-    from oauth_auth.stores.base import TokenStore
+    from oauth_auth.stores.base import Record, TokenStore
 
 __all__ = ["Identifier"]
 
@@ -52,10 +51,18 @@ class Identifier:
         Raises:
             TokenStoreError: The store cannot be read, or the key cannot be made.
         """
-        record = store.read(_ID_KEY)
-        if record is None or record.document is None:
-            record = _made(store)
-        return cls(Secret(str((record.document or {})["key"])), kept=True)
+        try:
+            key = _kept_key(store.read(_ID_KEY)) or _made(store)
+        except errors.StoreCorrupt as error:
+            # Without the remedy, which is for records that come back by a login.
+            damage = str(error).partition(";")[0]
+        else:
+            return cls(key, kept=True)
+        raise errors.StoreCorrupt(
+            f"no record can be found, since their names come from the id key, and "
+            f"that is lost: {damage}. Put the store back from a backup, or remove it "
+            "as a whole and log in again"
+        )
 
     @classmethod
     def unkept(cls) -> Identifier:
@@ -82,23 +89,32 @@ class Identifier:
 
     def fingerprint(self, secret: SecretSource) -> str:
         """Return a keyed hash by which a secret can be recognised again."""
-        return self._hash(b"secret", secret.reveal().encode())
+        # A variable with odd bytes in it reads as half surrogates, and is a secret.
+        return self._hash(b"secret", secret.reveal().encode("utf-8", "surrogatepass"))
 
     def _hash(self, purpose: bytes, data: bytes) -> str:
-        key = base64.b64decode(self._key.reveal())
-        return hmac.digest(key, purpose + b"\0" + data, "sha256").hex()[:_DIGITS]
+        digest = hmac.digest(
+            base64.b64decode(self._key.reveal()), purpose + b"\0" + data, "sha256"
+        )
+        return digest.hex()[:_DIGITS]
 
 
 def _new_id_key() -> Secret:
     return Secret(base64.b64encode(os.urandom(32)).decode())
 
 
-def _made(store: TokenStore) -> Record:
+def _kept_key(record: Record | None) -> Secret | None:
+    if record is None or record.document is None:
+        return None
+    return Secret(str(record.document["key"]))
+
+
+def _made(store: TokenStore) -> Secret:
+    # Two workers that start together must come to the same ids.
     with store.lock(_ID_KEY, timeout=_LOCK_SECONDS) as transaction:
         record = transaction.read()
-        if record.document is None:
-            record = Record(generation=1, document={"key": _new_id_key().reveal()})
-            transaction.save(record)
-    if record.document is None or "key" not in record.document:
-        raise errors.StoreCorrupt("the store's id key is not readable")
-    return record
+        key = _kept_key(record)
+        if key is None:
+            key = _new_id_key()
+            transaction.save(record.succeed(document={"key": key.reveal()}))
+    return key

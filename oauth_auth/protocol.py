@@ -214,7 +214,8 @@ def judge_token_response(
 
 
 def revocation_params(
-    token: SecretSource, token_type_hint: str = "refresh_token"
+    token: SecretSource,
+    token_type_hint: str = "refresh_token",  # noqa: S107  # a type, not a password
 ) -> dict[str, Param]:
     """Return the parameters of RFC 7009 section 2.1.
 
@@ -266,7 +267,7 @@ def _retry_after(response: Response, now: float) -> float | None:
         try:
             date = parsedate_tz(text)
             delay = mktime_tz(date) - now if date else None
-        except (ValueError, TypeError, IndexError, OverflowError):
+        except (ValueError, OverflowError):
             delay = None
     return min(delay, _LONGEST_WAIT) if delay is not None and delay >= 0 else None
 

@@ -38,10 +38,10 @@ _TAG: Final = re.compile(r"<[^<>]*>")
 
 
 def spellings(sources: Iterable[SecretSource | None]) -> tuple[Secret, ...]:
-    """Return secrets as they may come back: plain and form-encoded.
+    """Return secrets as they may come back: plain and form-encoded, in lower case.
 
-    A source that cannot be read any more is left out, since this runs between a token
-    answer and its save.
+    Some servers write escapes as %2f, some as %2F. A source that cannot be read any
+    more is left out, since this runs between a token answer and its save.
     """
     found: list[Secret] = []
     for source in sources:
@@ -51,9 +51,9 @@ def spellings(sources: Iterable[SecretSource | None]) -> tuple[Secret, ...]:
             continue
         if secret:
             found += (
-                secret,
-                Secret(quote_plus(secret.reveal(), errors="replace")),
-                Secret(quote(secret.reveal(), safe="", errors="replace")),
+                Secret(secret.reveal().lower()),
+                Secret(quote_plus(secret.reveal(), errors="replace").lower()),
+                Secret(quote(secret.reveal(), safe="", errors="replace").lower()),
             )
     return tuple(dict.fromkeys(found))
 
@@ -71,7 +71,7 @@ def quoted(text: Secret, hidden: Sequence[Secret]) -> str:
     for secret in hidden:
         size = min(_PIECE, len(secret.reveal()))
         for start in range(len(covered) - size + 1):
-            if text.reveal()[start : start + size] in secret.reveal():
+            if text.reveal()[start : start + size].lower() in secret.reveal():
                 covered[start : start + size] = b"\1" * size
     # \0 stands for a hidden run while the rest is cleaned.
     masked = "".join(

@@ -17,11 +17,12 @@ exists. Between the server's answer and its save nothing raises, logs or calls b
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, final
 
 from oauth_auth import flight
 from oauth_auth.endpoint import TokenRequest, find_metadata
@@ -42,10 +43,13 @@ __all__ = ["Terms", "TokenSource", "source_of"]
 
 #: Waiters look at the record this often, in seconds; each look takes 0.05 ms.
 _FIRST_LOOK, _LAST_LOOK = 0.002, 0.025
+#: A flight that others started may bring just the token that this caller wants to have
+#: replaced; each further one is a renewal more.
+_FLIGHTS: Final = 5
 #: Background renewals look this often whether somebody has logged in again.
 _REFUSED_PAUSE: Final = 60.0
-#: A token made because of a rejection is not replaced for another within this time, in
-#: seconds: an API that refuses everything must not cause a storm of renewals.
+#: A token made because of a rejection is not replaced for another within this time
+#: (seconds): an API that refuses everything must not cause a storm of renewals.
 _STORM: Final = 60.0
 #: Bounds of what one process remembers.
 _ORIGINS_KEPT: Final = 256
@@ -78,6 +82,13 @@ class Terms(NamedTuple):
     account: str | None
     #: The record id of the configuration without a seed.
     configuration: str
+
+
+def _refused_again(terms: Terms) -> NoReturn:
+    raise errors.OAuthAuthError(
+        f"{terms.grant!r}: {_FLIGHTS} renewals in a row brought only tokens that an "
+        "API refused meanwhile; check what the API expects"
+    )
 
 
 @final
@@ -133,14 +144,16 @@ class TokenSource:
             return held
         try:
             held = self._consult(terms, rejected, renewing=False)
-            while held is None:
+            for _ in range(_FLIGHTS):
+                if held is not None:
+                    break
                 under_way = self._join(terms, rejected)
                 held = self._acceptable(under_way.wait(), rejected)
         except flight.Reentered:
             return self._stale(reason="its own renewal asked for it")
         except errors.OAuthAuthError as error:
             return self._still_valid(error, rejected)
-        return held
+        return held or _refused_again(terms)
 
     async def obtain_async(self, terms: Terms, rejected: Held | None = None) -> Held:
         """Return what `obtain` does, without blocking the event loop.
@@ -151,14 +164,16 @@ class TokenSource:
         if held is not None:
             return held
         try:
-            while held is None:
+            for _ in range(_FLIGHTS):
+                if held is not None:
+                    break
                 under_way = self._join(terms, rejected)
                 held = self._acceptable(await under_way.wait_async(), rejected)
         except flight.Reentered:
             return self._stale(reason="its own renewal asked for it")
         except errors.OAuthAuthError as error:
             return self._still_valid(error, rejected)
-        return held
+        return held or _refused_again(terms)
 
     def in_memory(self, terms: Terms, rejected: Held | None = None) -> Held | None:
         """Return the token in memory if it is good, with no lock and no disk."""
@@ -177,10 +192,11 @@ class TokenSource:
         return None
 
     def look(self) -> Held | None:
-        """Adopt what the store holds, and return what memory holds then."""
-        record = self.store.read(self.record_id)
-        if record is not None:
-            self._adopt(record)
+        """Adopt what the store holds, if it can be read; return what memory holds."""
+        with contextlib.suppress(errors.TokenStoreError):
+            record = self.store.read(self.record_id)
+            if record is not None:
+                self._adopt(record)
         return self.held
 
     # -- deciding -------------------------------------------------------------------
@@ -242,7 +258,12 @@ class TokenSource:
             LoginRequired: The login has ended.
             OAuthAuthError: The last renewal failed, and it is too soon for another.
         """
-        record = self.store.read(self.record_id)
+        try:
+            record = self.store.read(self.record_id)
+        except errors.StoreCorrupt:
+            if terms.grant.needs_person:
+                raise
+            record = None  # the flight keeps it aside, and starts anew
         if record is not None:
             self._adopt(record)
         held = self._good(terms, rejected) if renewing else None

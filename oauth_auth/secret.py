@@ -133,18 +133,25 @@ class FromFile(_Reference):
         Raises:
             ConfigurationError: The file cannot be read, or is empty.
         """
+        try:
+            value = Secret(_without_newline(Path(self.name).read_text("utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            # Outside the clause: a UnicodeDecodeError holds the file's content.
+            failure = f"cannot be read: {error}"
+        else:
+            if value:
+                return value.reveal()
+            failure = "is empty"
         from oauth_auth.errors import ConfigurationError
 
-        try:
-            text = Path(self.name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"the secret file {self.name} cannot be read: {error}"
-            ) from None
-        value = text.removesuffix("\n").removesuffix("\r")
-        if not value:
-            raise ConfigurationError(f"the secret file {self.name} is empty")
-        return value
+        raise ConfigurationError(
+            f"the secret file {self.name} {failure}; it should hold a secret that "
+            "this configuration refers to"
+        )
+
+
+def _without_newline(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def as_source(value: str | SecretSource | None) -> SecretSource | None:

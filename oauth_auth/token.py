@@ -200,7 +200,8 @@ class Token:
 
 
 def _wrapped(value: Secret | str | None) -> Secret | None:
-    return Secret(value) if isinstance(value, str) else value
+    """Wrap a text; an empty one is no token."""
+    return (Secret(value) if isinstance(value, str) else value) or None
 
 
 def _text(value: object) -> str | None:
@@ -214,7 +215,7 @@ def _seconds(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     # Not a number, or beyond any date: as good as unknown.
     return number if abs(number) < 1e11 else None  # noqa: PLR2004

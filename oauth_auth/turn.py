@@ -185,7 +185,10 @@ class Turn:
         rejection = None
         if self._rejected is not None and source.rejections:
             rejection = max(source.rejections.items(), key=lambda item: item[1])
-        new = record.succeed(
+        known = source.held.generation if source.held else 0
+        # Memory may be ahead of a store that could not be written, or was put back:
+        # generations never restart.
+        new = record._replace(generation=max(record.generation, known)).succeed(
             token=token,
             lineage=lineage,
             logged_out=False,

@@ -1,0 +1,98 @@
+"""What users write, as type checkers see it. It is not meant to be executed."""
+
+from __future__ import annotations
+
+import httpx
+import httpx2
+import requests
+
+from oauth_auth import (
+    AuthorizationServer,
+    ClientCredentials,
+    FileStore,
+    FromEnv,
+    HttpOptions,
+    MemoryStore,
+    OAuthAuth,
+    RefreshToken,
+    Token,
+    TokenStore,
+)
+from oauth_auth.client_auth import ClientSecretBasic
+from oauth_auth.errors import LoginRequired, OAuthAuthError, TokenEndpointError
+from oauth_auth.http_clients.httpx import HttpxAuth
+from oauth_auth.http_clients.httpx2 import Httpx2Auth
+from oauth_auth.http_clients.requests import RequestsAuth
+
+grant = ClientCredentials(
+    "https://auth.example.com",
+    client_id="reports",
+    client_secret=FromEnv("SECRET"),
+    client_auth=ClientSecretBasic(raw=True),
+    scope=["reports:read"],
+    extra={"tenant": "1"},
+)
+seed = RefreshToken(
+    AuthorizationServer(token_endpoint="https://auth.example.com/token"),
+    client_id="cli",
+    token={"refresh_token": "8xLOxBtZ", "expires_at": 1},
+)
+
+
+def on_token(token: Token) -> None:
+    """Take a token."""
+    print(token.expires_at, token.refresh_token)
+
+
+stores: list[TokenStore] = [FileStore("tokens", keys=[FromEnv("KEY")]), MemoryStore()]
+auth = OAuthAuth(
+    grant,
+    store=stores[0],
+    account="42",
+    allowed_origins=["https://api.example.com"],
+    leeway=30.0,
+    background=False,
+    timeout=10.0,
+    http=HttpOptions(verify="ca.pem", proxy="http://proxy:3128"),
+    on_token=on_token,
+)
+other: OAuthAuth = auth.for_account("43")
+
+requests.get("https://api.example.com", auth=auth)
+with requests.Session() as session:
+    session.auth = auth
+    session.get("https://api.example.com", auth=RequestsAuth(grant))
+httpx.get("https://api.example.com", auth=auth)
+httpx2.get("https://api.example.com", auth=auth)
+
+
+def sync_clients() -> None:
+    """Use the clients."""
+    with httpx.Client(auth=auth) as client, httpx2.Client(auth=auth) as client2:
+        client.get("https://api.example.com", auth=HttpxAuth(seed))
+        client2.get("https://api.example.com", auth=Httpx2Auth(seed))
+        client2.post("https://api.example.com", auth=auth)
+
+
+async def async_clients() -> None:
+    """Use the async clients."""
+    async with httpx.AsyncClient(auth=auth) as a, httpx2.AsyncClient(auth=auth) as b:
+        await a.get("https://api.example.com", auth=auth)
+        await b.get("https://api.example.com", auth=auth)
+    token: Token = await auth.atoken()
+    text: str = await auth.aaccess_token()
+    renewed: Token = await auth.arenew()
+    await auth.alogout()
+    print(token, text, renewed)
+
+
+def errors() -> str | None:
+    """Catch errors."""
+    try:
+        return auth.access_token()
+    except LoginRequired as error:
+        return error.description
+    except TokenEndpointError as error:
+        return error.error
+    except OAuthAuthError as error:
+        return str(error.retryable)
