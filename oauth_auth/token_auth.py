@@ -6,8 +6,8 @@ token, and how a 401 is answered.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
@@ -39,6 +39,9 @@ _UNAUTHORIZED: Final = 401
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
+#: Bounds of what one process remembers.
+_ANNOUNCED_KEPT: Final = 64
+_IDENTIFIERS_KEPT: Final = 1024
 _identifiers: dict[TokenStore, Identifier] = {}
 
 
@@ -109,7 +112,7 @@ class TokenAuth:
         self._place: Place | None = None
         self._terms: dict[str | None, Terms] = {}
         self._announced: Held | None = None
-        self._announcing = threading.Lock()  # guards _announced
+        self._announcing: dict[int, object] = {}
 
     # -- tokens ---------------------------------------------------------------------
 
@@ -152,9 +155,12 @@ class TokenAuth:
         if grant.needs_person:
             raise errors.ConfigurationError(f"{grant!r} cannot log in: {grant.remedy}")
         source = self._resolved()
-        with source.store.lock(source.record_id, timeout=_LOCK_SECONDS) as transaction:
-            transaction.mark(None)
         source.mark = None
+        with (
+            contextlib.suppress(errors.StoreNotWritable),
+            source.store.lock(source.record_id, timeout=_LOCK_SECONDS) as transaction,
+        ):
+            transaction.mark(None)
         return self.renew()
 
     def logout(self) -> None:
@@ -359,10 +365,14 @@ class TokenAuth:
 
     def _announce(self, held: Held) -> None:
         """Tell the caller of a token that this object uses for the first time."""
-        with self._announcing:
-            if held is self._announced:
-                return
-            self._announced = held
+        self._announced = held
+        # The first of several threads does it. A dictionary can tell which one that
+        # is, and needs no lock that a fork could leave held.
+        mine = object()
+        if self._announcing.setdefault(held.generation, mine) is not mine:
+            return
+        if len(self._announcing) > _ANNOUNCED_KEPT:
+            self._announcing = {held.generation: mine}
         if self._on_token is None or self._is_seed(held.token):
             return
         try:
@@ -426,7 +436,9 @@ def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
                 raise
             _log.warning("tokens are kept in memory only: %s", error)
             identifier = Identifier.unkept()
-        _identifiers[store] = identifier
+        if len(_identifiers) >= _IDENTIFIERS_KEPT:
+            _identifiers.clear()
+        identifier = _identifiers.setdefault(store, identifier)
     return identifier
 
 
