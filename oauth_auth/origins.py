@@ -18,6 +18,8 @@ _PORTS: Final = {"https": 443, "http": 80}
 #: URL prefixes whose decision is remembered; more are decided anew each time.
 _REMEMBERED: Final = 256
 _log = logging.getLogger("oauth_auth")
+#: What was said once; objects come and go with every call.
+_said: set[tuple[frozenset[str], str]] = set()
 
 
 def origin_of(url: str) -> str:
@@ -51,12 +53,11 @@ class Origins:
         ConfigurationError: A text is not a URL.
     """
 
-    __slots__ = ("_allowed", "_decided", "_said")
+    __slots__ = ("_allowed", "_decided")
 
     def __init__(self, allowed: Iterable[str] | None) -> None:
         self._allowed: Final = None if allowed is None else frozenset(_checked(allowed))
         self._decided: dict[str, str | None] = {}
-        self._said: set[str] = set()
 
     def decide(self, url: str) -> str | None:
         """Return the URL's origin if the token may go there, else None.
@@ -82,14 +83,7 @@ class Origins:
         if self._allowed is not None:
             if origin in self._allowed:
                 return origin
-            if origin not in self._said:
-                self._said.add(origin)
-                _log.warning(
-                    "a request to %s goes without a token: it is not among "
-                    "allowed_origins (%s)",
-                    origin or "an unreadable URL",
-                    ", ".join(sorted(self._allowed)),
-                )
+            _say_once(self._allowed, origin)
             return None
         if origin.startswith("https:"):
             return origin
@@ -100,6 +94,19 @@ class Origins:
             f"the token would go to {origin or 'an unreadable URL'} in clear; use "
             f"https, or list the origin: allowed_origins=[{origin!r}]"
         )
+
+
+def _say_once(allowed: frozenset[str], origin: str) -> None:
+    if (allowed, origin) in _said:
+        return
+    if len(_said) >= _REMEMBERED:
+        _said.clear()
+    _said.add((allowed, origin))
+    _log.warning(
+        "a request to %s goes without a token: it is not among allowed_origins (%s)",
+        origin or "an unreadable URL",
+        ", ".join(sorted(allowed)),
+    )
 
 
 def _checked(allowed: Iterable[str]) -> list[str]:

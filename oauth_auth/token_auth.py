@@ -250,29 +250,33 @@ class TokenAuth:
             self._announce(held)
         return held
 
-    def _attachable(self, library: str) -> tuple[Held, str]:
-        """Return a token and its Authorization header.
+    def _attachable(self, library: str) -> Held:
+        """Return a token whose Authorization header is made.
 
         Raises:
             OAuthAuthError: No token is to be had.
         """
         held = self._held(None, library)
-        try:
-            return held, self._authorization(held)
-        except Exception as error:  # noqa: BLE001  # sorted by the next line
-            _raise_unless_expired(error)
-        held = self._held(held, library)
-        return held, self._authorization(held)
+        if held.authorization is None:
+            try:
+                self._authorization(held)
+            except Exception as error:  # noqa: BLE001  # sorted by the next line
+                _raise_unless_expired(error)
+                held = self._held(held, library)
+                self._authorization(held)
+        return held
 
-    async def _aattachable(self, library: str) -> tuple[Held, str]:
+    async def _aattachable(self, library: str) -> Held:
         """Return what `_attachable` does, without blocking the event loop."""
         held = await self._aheld(None, library)
-        try:
-            return held, self._authorization(held)
-        except Exception as error:  # noqa: BLE001  # sorted by the next line
-            _raise_unless_expired(error)
-        held = await self._aheld(held, library)
-        return held, self._authorization(held)
+        if held.authorization is None:
+            try:
+                self._authorization(held)
+            except Exception as error:  # noqa: BLE001  # sorted by the next line
+                _raise_unless_expired(error)
+                held = await self._aheld(held, library)
+                self._authorization(held)
+        return held
 
     def _authorization(self, held: Held) -> str:
         """Return the Authorization header for a token.

@@ -30,7 +30,6 @@ class _Sent(NamedTuple):
     """One request as it was sent: what is needed to judge its response."""
 
     held: Held
-    authorization: str
     origin: str
     #: The file that is the body, and where it stood before; None if it cannot seek.
     file: Any
@@ -59,11 +58,11 @@ class FlowAuth(TokenAuth):
             yield request
             return
         try:
-            held, authorization = self._attachable(library)
+            held = self._attachable(library)
         except errors.EndpointUnreachable as error:
             _raise_for_library(error, request)
-        request.headers["Authorization"] = authorization
-        sent = _Sent(held, authorization, origin, *_file_of(request))
+        request.headers["Authorization"] = held.authorization
+        sent = _Sent(held, origin, *_file_of(request))
         response = yield request
         if response.status_code != _UNAUTHORIZED:
             _accepted(sent, response)
@@ -89,11 +88,11 @@ class FlowAuth(TokenAuth):
             yield request
             return
         try:
-            held, authorization = await self._aattachable(library)
+            held = await self._aattachable(library)
         except errors.EndpointUnreachable as error:
             _raise_for_library(error, request)
-        request.headers["Authorization"] = authorization
-        sent = _Sent(held, authorization, origin, *_file_of(request))
+        request.headers["Authorization"] = held.authorization
+        sent = _Sent(held, origin, *_file_of(request))
         response = yield request
         if response.status_code != _UNAUTHORIZED:
             _accepted(sent, response)
@@ -128,7 +127,7 @@ class FlowAuth(TokenAuth):
         if sent.file is not None:
             sent.file.seek(sent.position)
         if response.cookies:
-            type(response.cookies)(response.cookies).set_cookie_header(request)
+            _add_cookies(request, response.cookies)
         return request
 
 
@@ -148,9 +147,7 @@ def _facts(sent: _Sent, response: Any) -> dict[str, Any]:
     request = response.request
     return {
         "challenges": response.headers.get_list("WWW-Authenticate"),
-        "carries_our_token": (
-            request.headers.get("Authorization") == sent.authorization
-        ),
+        "carries_our_token": _carries(request, sent.held),
         "same_origin": origin_of(str(request.url)) == sent.origin,
         "replayable": _replayable(sent, request),
     }
@@ -158,16 +155,31 @@ def _facts(sent: _Sent, response: Any) -> dict[str, Any]:
 
 def _accepted(sent: _Sent, response: Any) -> None:
     accepted = sent.held.accepted
-    if sent.origin not in accepted and (
-        response.request.headers.get("Authorization") == sent.authorization
-    ):
+    if sent.origin not in accepted and _carries(response.request, sent.held):
         accepted.add(sent.origin)
+
+
+def _carries(request: Any, held: Held) -> bool:
+    return bool(request.headers.get("Authorization") == held.authorization)
+
+
+def _add_cookies(request: Any, cookies: Any) -> None:
+    """Add what the 401 has set to the cookies that were sent before."""
+    before = request.headers.pop("Cookie", "")
+    # It would not touch a Cookie header that is there already.
+    cookies.set_cookie_header(request)
+    after = request.headers.get("Cookie", "")
+    names = {pair.partition("=")[0] for pair in after.split("; ")}
+    pairs = [p for p in before.split("; ") if p.partition("=")[0] not in names]
+    if pairs:
+        request.headers["Cookie"] = "; ".join(filter(None, [*pairs, after]))
 
 
 def _file_of(request: Any) -> tuple[Any, int]:
     """Return the file that is the body, if it can seek, and where it stands."""
-    file = getattr(request.stream, "_stream", None)
-    if file is None or not hasattr(file, "seek"):
+    file: Any = getattr(request.stream, "_stream", None)
+    # An async file's methods have to be awaited, and an async stream tells them apart.
+    if not hasattr(file, "seek") or not hasattr(request.stream, "__iter__"):
         return None, 0
     try:
         return (file, int(file.tell())) if file.seekable() else (None, 0)
@@ -181,7 +193,9 @@ def _replayable(sent: _Sent, request: Any) -> bool:
     What is read once (a generator, a socket) would be empty the second time, and the
     server would take that for the whole.
     """
-    if hasattr(request, "_content") or sent.file is not None:
+    # A redirected request has the stream of the first one, without its `_content`.
+    in_memory = isinstance(getattr(request.stream, "_stream", None), bytes)
+    if in_memory or sent.file is not None:
         return True
     fields = getattr(request.stream, "fields", None)
     if fields is None:

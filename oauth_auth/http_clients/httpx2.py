@@ -24,6 +24,4 @@ class Httpx2Auth(FlowAuth, httpx2.Auth):
 def __getattr__(name: str) -> Any:
     if name != "EndpointUnreachable":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Made at the first failure, since our errors load late.
-    globals()[name] = kind = unreachable_like(httpx2.ConnectError, __name__)
-    return kind
+    return unreachable_like(httpx2.ConnectError, __name__)

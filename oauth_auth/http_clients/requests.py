@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import requests
-from requests.auth import AuthBase, _basic_auth_str
-from requests.cookies import extract_cookies_to_jar
+from requests.auth import AuthBase
+from requests.cookies import extract_cookies_to_jar, get_cookie_header
 from requests.utils import get_netrc_auth, rewind_body
 
 from oauth_auth.http_clients.unreachable import unreachable_like
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["RequestsAuth"]
 
 _UNAUTHORIZED = 401
+#: Where a prepared request keeps the token that its header was mended with; redirects
+#: and retries, which are copies, have none.
+_HELD = "_oauth_auth_held"
 
 
 class RequestsAuth(TokenAuth, AuthBase):
@@ -47,10 +50,10 @@ class RequestsAuth(TokenAuth, AuthBase):
         if origin is None:
             return r
         try:
-            held, authorization = self._attachable("requests")
+            held = self._attachable("requests")
         except errors.EndpointUnreachable as error:
             _raise_for_requests(error, r)
-        r.headers["Authorization"] = authorization
+        r.headers["Authorization"] = self._authorization(held)
         # State of one request travels in the hook: this object serves many at once.
         r.hooks["response"].append(partial(self._answered, held, origin))
         return r
@@ -60,13 +63,33 @@ class RequestsAuth(TokenAuth, AuthBase):
     ) -> requests.Response:
         """Judge a response; requests calls this for every hop of a redirect too."""
         request = response.request
+        # A prepared request may be sent many times, the next time with a newer token.
+        held = getattr(request, _HELD, held)
         ours = request.headers.get("Authorization") == held.authorization
         if response.status_code != _UNAUTHORIZED:
             if ours and origin not in held.accepted:
                 held.accepted.add(origin)
             return response
+        try:
+            return self._unauthorized(held, origin, response, ours=ours, **kwargs)
+        except BaseException:
+            # Nobody will read it, and its connection would stay open.
+            response.close()
+            raise
+
+    def _unauthorized(
+        self,
+        held: Held,
+        origin: str,
+        response: requests.Response,
+        *,
+        ours: bool,
+        **kwargs: Any,
+    ) -> requests.Response:
+        request = response.request
         same_origin = origin_of(request.url or "") == origin
-        if same_origin and not ours and _replaced_by_netrc(request):
+        replayable = _replayable(request)
+        if same_origin and not ours and replayable and _replaced_by_netrc(request):
             # On redirects requests puts a netrc entry's password over our header.
             return self._sent_again(response, held, **kwargs)
         verdict = self._verdict(
@@ -75,7 +98,7 @@ class RequestsAuth(TokenAuth, AuthBase):
             challenges=[response.headers.get("WWW-Authenticate", "")],
             carries_our_token=ours,
             same_origin=same_origin,
-            replayable=_replayable(request),
+            replayable=replayable,
         )
         if verdict is Verdict.RETURN:
             return response
@@ -85,6 +108,7 @@ class RequestsAuth(TokenAuth, AuthBase):
             _raise_for_requests(error, request)
         # Redirects start from the request as it is here, so it gets the newer token.
         request.headers["Authorization"] = self._authorization(newer)
+        setattr(request, _HELD, newer)
         if verdict is Verdict.RENEW_ONLY:
             return response
         return self._sent_again(response, newer, **kwargs)
@@ -95,12 +119,7 @@ class RequestsAuth(TokenAuth, AuthBase):
         _ = response.content  # to its end, so that the connection can be used again
         response.close()
         request = response.request.copy()
-        jar: Any = request._cookies  # type: ignore[attr-defined] # as in requests.auth
-        extract_cookies_to_jar(  # type: ignore[no-untyped-call] # has no types
-            jar, response.request, response.raw
-        )
-        request.headers.pop("Cookie", None)
-        request.prepare_cookies(jar)
+        _add_cookies(request, response)
         if not isinstance(request.body, str | bytes | None):
             rewind_body(request)
         request.headers["Authorization"] = self._authorization(held)
@@ -131,10 +150,23 @@ def _replayable(request: requests.PreparedRequest) -> bool:
 
 
 def _replaced_by_netrc(request: requests.PreparedRequest) -> bool:
-    login = get_netrc_auth(request.url or "")
-    return login is not None and (
-        request.headers.get("Authorization") == _basic_auth_str(*login)
+    return request.headers.get("Authorization", "").startswith("Basic ") and (
+        get_netrc_auth(request.url or "") is not None
     )
+
+
+def _add_cookies(
+    request: requests.PreparedRequest, response: requests.Response
+) -> None:
+    """Add what the 401 has set to the cookies that were sent before."""
+    jar: Any = request._cookies  # type: ignore[attr-defined] # as in requests.auth
+    before = request.headers.pop("Cookie", None)
+    if before != get_cookie_header(jar, request):  # type: ignore[no-untyped-call] # has no types
+        # The caller wrote the header, and requests lets that stand above all cookies.
+        request.headers["Cookie"] = before or ""
+        return
+    extract_cookies_to_jar(jar, response.request, response.raw)  # type: ignore[no-untyped-call] # has no types
+    request.prepare_cookies(jar)
 
 
 def _raise_for_requests(error: Any, request: requests.PreparedRequest) -> NoReturn:
@@ -146,6 +178,4 @@ def _raise_for_requests(error: Any, request: requests.PreparedRequest) -> NoRetu
 def __getattr__(name: str) -> Any:
     if name != "EndpointUnreachable":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Made at the first failure, since our errors load late.
-    globals()[name] = kind = unreachable_like(requests.ConnectionError, __name__)
-    return kind
+    return unreachable_like(requests.ConnectionError, __name__)

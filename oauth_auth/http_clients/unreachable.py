@@ -8,26 +8,38 @@ from oauth_auth.lazy_errors import errors
 
 __all__ = ["unreachable_like"]
 
+_made: dict[str, type[Any]] = {}
+
 
 def unreachable_like(connection_error: type[Exception], module: str) -> type[Any]:
-    """Make the class that is both, so that existing retry code works.
+    """Return the class that is both, so that existing retry code works.
+
+    It is made at the first failure, since our errors load late.
 
     Args:
         connection_error: The library's error for a connection that failed.
         module: The module in which pickle finds the class by name.
     """
+    if module in _made:
+        return _made[module]
+    # httpx has a property of that name.
+    request_name = "_request" if hasattr(connection_error, "request") else "request"
 
     def init(self: Any, message: str, request: Any = None, **facts: Any) -> None:
         errors.OAuthAuthError.__init__(self, message, **facts)
-        # What the library's own constructor would set.
-        self.response = None
-        if hasattr(connection_error, "request"):
-            self._request = request
-        else:
-            self.request = request
+        setattr(self, request_name, request)
 
-    return type(
+    kind = type(
         "EndpointUnreachable",
         (errors.EndpointUnreachable, connection_error),
-        {"__module__": module, "__init__": init, "__doc__": __doc__},
+        {
+            "__module__": module,
+            "__init__": init,
+            "__doc__": __doc__,
+            # What the library's own constructor would set; a pickle has neither.
+            "response": None,
+            request_name: None,
+        },
     )
+    # Threads that fail together must raise one class, which pickle finds again.
+    return _made.setdefault(module, kind)

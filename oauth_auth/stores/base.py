@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeVar
 
+from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 from oauth_auth.token import Token
 
@@ -89,6 +90,22 @@ class Record(NamedTuple):
     mark: Mark | None = None
     journal: Journal | None = None
 
+    def __repr__(self) -> str:
+        # A document may be the store's id key, which no traceback shall show.
+        return (
+            f"Record(generation={self.generation}, lineage={self.lineage!r}, "
+            f"token={self.token!r}, mark={self.mark!r}, journal={self.journal!r})"
+        )
+
+    def beside(self, mark: Mark | None, journal: Journal | None) -> Self:
+        """Return the record with what lies beside it, unless that is void."""
+        return self._replace(
+            mark=mark if mark and mark.generation == self.generation else None,
+            journal=journal
+            if journal and journal.generation == self.generation
+            else None,
+        )
+
     def succeed(self, **changes: Any) -> Self:
         """Return the next generation with these changes."""
         changes.setdefault("rejection", None)
@@ -114,6 +131,7 @@ class Transaction(Protocol):
         Raises:
             StoreCorrupt: The record is damaged.
             KeyMismatch: It was sealed with a key that is not among ours.
+            StoreNotWritable: A complete answer could not be put in place.
         """
         ...
 
@@ -132,7 +150,10 @@ class Transaction(Protocol):
 
         Raises:
             StoreConflict: The store holds this generation or a newer one.
-            StoreNotWritable: It could not be written; saving may be tried again.
+            KeyMismatch: What it holds was sealed with a key that is not among ours,
+                so it may be the newer one.
+            StoreNotWritable: It could not be written; saving may be tried again in
+                the same transaction.
         """
         ...
 
@@ -206,16 +227,36 @@ class TokenStore(Protocol):
 
 
 def encode(value: Record | Mark | Journal) -> Secret:
-    """Return the text to seal; tokens are in it."""
-    if isinstance(value, Record):
-        data = value._asdict()
-        del data["mark"], data["journal"]
-        data["token"] = _token_state(value.token) if value.token else None
-    else:
-        data = value._asdict()
-    return Secret(
-        json.dumps({"format": FORMAT, **data}, separators=(",", ":"), default=str)
+    """Return the text to seal; tokens are in it.
+
+    Raises:
+        ConfigurationError: It holds something that JSON cannot, as a token made by
+            the program itself may.
+    """
+    try:
+        # In one expression: the parts hold tokens, which no frame shall keep.
+        return Secret(
+            json.dumps(
+                {"format": FORMAT, **_state(value)}, separators=(",", ":"), default=str
+            )
+        )
+    except Exception as error:  # noqa: BLE001  # str() of anything may be tried
+        reason = type(error).__name__
+    # Outside the clause, since the error's frames hold the tokens.
+    raise errors.ConfigurationError(
+        f"a {type(value).__name__.lower()} cannot be written as JSON ({reason}); give "
+        "the token's extra parameters as plain data"
     )
+
+
+def _state(value: Record | Mark | Journal) -> dict[str, Any]:
+    if not isinstance(value, Record):
+        return value._asdict()
+    return {
+        name: _token_state(part) if isinstance(part, Token) else part
+        for name, part in value._asdict().items()
+        if name not in ("mark", "journal")
+    }
 
 
 def _token_state(token: Token) -> dict[str, Any]:

@@ -21,8 +21,10 @@ __all__ = [
     "not_writable",
     "open_private",
     "read_private",
+    "reopen_private",
     "replace",
     "sync_directory",
+    "unreadable",
     "write_all",
     "write_private",
 ]
@@ -64,7 +66,7 @@ def check_directory(path: Path) -> None:
     try:
         found = path.stat()
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     if found.st_uid != os.geteuid():
         raise errors.TokenStoreError(
             f"{path} belongs to user id {found.st_uid}, and this process runs as "
@@ -96,17 +98,16 @@ def read_private(path: Path, *, strict: bool = False) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     try:
         _check_file(path, fd, strict=strict)
         with open(fd, "rb", closefd=False) as file:
             return file.read()
     except OSError as error:
-        if isinstance(error, errors.OAuthAuthError):
-            raise
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     finally:
-        os.close(fd)
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def _check_file(path: Path, fd: int, *, strict: bool) -> None:
@@ -131,12 +132,18 @@ def _check_file(path: Path, fd: int, *, strict: bool) -> None:
         )
     import logging
 
-    os.fchmod(fd, 0o600)
+    try:
+        os.fchmod(fd, 0o600)
+        outcome = "is now mode 0600"
+    except OSError as error:
+        # On a read-only mount; what others can read there is encrypted.
+        outcome = f"stays so ({error.strerror})"
     logging.getLogger("oauth_auth").warning(
-        "%s was open to others (mode %04o) and is now mode 0600; it is encrypted, but "
-        "find out what loosened it",
+        "%s was open to others (mode %04o) and %s; it is encrypted, but find out what "
+        "loosened it",
         path,
         mode,
+        outcome,
     )
 
 
@@ -150,7 +157,16 @@ def open_private(path: Path) -> int:
     return os.open(path, flags, 0o600)
 
 
-def write_all(fd: int, data: bytes, offset: int) -> None:
+def reopen_private(path: Path) -> int:
+    """Open a file of ours for writing, without following a symbolic link.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    return os.open(path, os.O_RDWR | _NOFOLLOW | _CLOEXEC | _BINARY)
+
+
+def write_all(fd: int, data: bytes | memoryview, offset: int) -> None:
     """Write all of the data at an offset.
 
     Raises:
@@ -162,7 +178,7 @@ def write_all(fd: int, data: bytes, offset: int) -> None:
         view = view[os.write(fd, view) :]
 
 
-def write_private(path: Path, data: bytes, *, durable: bool) -> None:
+def write_private(path: Path, data: bytes | memoryview, *, durable: bool) -> None:
     """Replace a file in one step: a reader sees the old content or the new one.
 
     Args:
@@ -253,11 +269,14 @@ def not_writable(path: Path, error: OSError) -> Exception:
     )
 
 
-def _unreadable(path: Path, error: OSError) -> Exception:
+def unreadable(path: Path, error: OSError) -> Exception:
+    """Return the error for a place that cannot be read, with its remedy."""
     if error.errno in (errno.ELOOP, errno.EMLINK):
         return errors.TokenStoreError(
             f"{path} is a symbolic link, which could lead anywhere; remove it"
         )
+    denied = error.errno in (errno.EACCES, errno.EPERM)
+    remedy = "check owner and mode" if denied else "check the disk"
     return errors.TokenStoreError(
-        f"{path} cannot be read: {error.strerror or error}; check owner and mode"
+        f"{path} cannot be read: {error.strerror or error}; {remedy}"
     )

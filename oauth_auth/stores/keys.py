@@ -12,15 +12,17 @@ import hashlib
 import os
 import re
 import threading
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 from oauth_auth.lazy_errors import errors
-from oauth_auth.secret import FromEnv, Secret, SecretSource, as_source
+from oauth_auth.secret import FromEnv, Secret, SecretSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    from oauth_auth.stores.key_file import KeyFile
 
 __all__ = ["KeyChain", "new_key"]
 
@@ -30,8 +32,11 @@ Keys: TypeAlias = "str | SecretSource | Sequence[str | SecretSource] | None"
 
 KEY_VARIABLE: Final = "OAUTH_AUTH_KEY"
 KEYRING_VARIABLE: Final = "OAUTH_AUTH_KEYRING"
+KEYRING: Final = "keyring"
 KEY_BYTES: Final = 32
+_STANDARD: Final = str.maketrans("-_", "+/")
 _KEYRING_SERVICE: Final = "oauth_auth"
+_KEYRING_NAME: Final = "sealing-key"
 #: A headless machine's keyring may wait for a person who is not there.
 _KEYRING_SECONDS: Final = 3.0
 
@@ -47,13 +52,7 @@ class Key:
 
     __slots__ = ("_aead", "_secret", "id")
 
-    def __init__(self, secret: Secret, number: int, where: str) -> None:
-        raw = _decoded(secret)
-        if raw is None:
-            raise errors.ConfigurationError(
-                f"key {number} in {where} is not {KEY_BYTES} bytes of base64; "
-                "make one with: oauth-auth keys new"
-            )
+    def __init__(self, raw: _Bytes) -> None:
         self._secret: Final = raw
         self._aead: AESGCM | None = None
         digest = hashlib.sha256(b"oauth_auth key id\0" + raw.value)
@@ -84,7 +83,12 @@ class _Bytes:
 
 def _decoded(secret: Secret) -> _Bytes | None:
     try:
-        raw = _Bytes(base64.b64decode(secret.reveal(), altchars=b"-_"))
+        # 32 bytes need one "=" of padding, which some tools leave out.
+        raw = _Bytes(
+            base64.b64decode(
+                secret.reveal().translate(_STANDARD).rstrip("=") + "=", validate=True
+            )
+        )
     except (binascii.Error, ValueError):
         return None
     return raw if len(raw.value) == KEY_BYTES else None
@@ -96,34 +100,35 @@ class KeyChain:
 
     Args:
         keys: Keys given by the caller, or None for the other sources.
-        key_file: Returns the text of the key file, made if need be; None for stores
-            on other machines, which never make one.
+        key_file: The store's key file; None for stores that several machines share,
+            which never make a key.
     """
 
-    def __init__(self, keys: Keys, key_file: Callable[[], Secret] | None) -> None:
-        self._given: Final = keys
+    def __init__(self, keys: Keys, key_file: KeyFile | None) -> None:
+        self._given: Final = _wrapped(keys)
         self._key_file: Final = key_file
-        self._lock = threading.Lock()
         self._keys: tuple[Key, ...] = ()
 
     def all(self) -> tuple[Key, ...]:
-        """Return the keys, oldest to newest; read once, then kept."""
+        """Return the keys, oldest to newest; read once, then kept.
+
+        Raises:
+            ConfigurationError: There is no usable key.
+            KeyMismatch: The key is missing where the store's records were sealed.
+            TokenStoreError: The key file cannot be read or made.
+        """
         return self._keys or self.reload()
 
     def reload(self) -> tuple[Key, ...]:
         """Read the keys again from where they are, as after a rotation."""
-        with self._lock:
-            self._keys = self._load()
-            return self._keys
+        # No lock: it may be held at a fork, and threads that meet here read the same.
+        self._keys = keys = self._load()
+        return keys
 
     @property
     def given_literally(self) -> bool:
         """Whether the caller passed a key itself, not a reference to one."""
-        given = self._given
-        if given is None or given == "keyring":
-            return False
-        values = [given] if isinstance(given, str | SecretSource) else given
-        return any(isinstance(value, str | Secret) for value in values)
+        return any(isinstance(source, Secret) for source in self._given or ())
 
     @property
     def given(self) -> Keys:
@@ -131,55 +136,66 @@ class KeyChain:
         return self._given
 
     def _load(self) -> tuple[Key, ...]:
-        if self._given is not None and self._given != "keyring":
-            given = self._given
-            values = [given] if isinstance(given, str | SecretSource) else list(given)
-            sources = [as_source(value) for value in values]
-            return _parsed([s.reveal for s in sources if s], "keys=")
+        if self._given is not None and self._given != KEYRING:
+            return _parsed(self._given, "keys=")
         if os.environ.get(KEY_VARIABLE, "").strip():
-            return _parsed([FromEnv(KEY_VARIABLE).reveal], KEY_VARIABLE)
-        if self._given == "keyring" or os.environ.get(KEYRING_VARIABLE, "") == "1":
-            return _parsed([_from_keyring().reveal], "the keyring")
+            return _parsed([FromEnv(KEY_VARIABLE)], KEY_VARIABLE)
+        if self._given == KEYRING or os.environ.get(KEYRING_VARIABLE, "") == "1":
+            return _parsed([_from_keyring(self._key_file)], "the keyring")
         if self._key_file is None:
             raise errors.ConfigurationError(
                 f"this store needs a sealing key that all its machines share: set "
                 f"{KEY_VARIABLE}, or pass keys=; make one with: oauth-auth keys new"
             )
-        return _parsed([self._key_file().reveal], "the key file")
+        return _parsed([self._key_file.reveal()], str(self._key_file.path))
 
 
-def _parsed(reveals: Sequence[Callable[[], str]], where: str) -> tuple[Key, ...]:
-    parts = [
-        Secret(part)
-        for reveal in reveals
-        for part in re.split(r"[\s,]+", reveal())
-        if part
-    ]
+def _wrapped(keys: Keys) -> tuple[SecretSource, ...] | Literal["keyring"] | None:
+    if keys is None or keys == KEYRING:
+        return keys  # type: ignore[return-value]  # no other text is equal to it
+    values = [keys] if isinstance(keys, str | SecretSource) else keys
+    return tuple(Secret(value) if isinstance(value, str) else value for value in values)
+
+
+def _parsed(sources: Sequence[SecretSource], where: str) -> tuple[Key, ...]:
+    parts: list[Secret] = []
+    for source in sources:
+        parts += [Secret(part) for part in re.split(r"[\s,]+", source.reveal()) if part]
     if not parts:
-        raise errors.ConfigurationError(f"{where} holds no key")
-    return tuple(Key(part, n, where) for n, part in enumerate(parts, 1))
+        raise errors.ConfigurationError(
+            f"{where} holds no key; make one with: oauth-auth keys new"
+        )
+    keys = []
+    for number, part in enumerate(parts, 1):
+        raw = _decoded(part)
+        if raw is None:
+            raise errors.ConfigurationError(
+                f"key {number} in {where} is not {KEY_BYTES} bytes of base64; "
+                "make one with: oauth-auth keys new"
+            )
+        keys.append(Key(raw))
+    return tuple(keys)
 
 
-def _from_keyring() -> Secret:
-    """Return the key kept in the system's keyring, made there at first use.
+def _from_keyring(key_file: KeyFile | None) -> Secret:
+    """Return the key kept in the system's keyring, made there for a new store.
+
+    Args:
+        key_file: Where the key would be if not in the keyring; knows whether the
+            store is new.
 
     Raises:
         ConfigurationError: The keyring is not installed, fails, or does not answer
             within three seconds. It was asked for, so nothing else is tried.
+        KeyMismatch: It holds no key, and the store is not new.
     """
-    answer: list[Any] = []
+    answer: list[Secret | Exception | str] = []
 
     def ask() -> None:
         try:
-            import keyring
-
-            kept = keyring.get_password(_KEYRING_SERVICE, "sealing-key")
-            if kept is None:
-                keyring.set_password(
-                    _KEYRING_SERVICE, "sealing-key", new_key().reveal()
-                )
-                kept = keyring.get_password(_KEYRING_SERVICE, "sealing-key")
-            answer.append(Secret(kept or ""))
+            answer.append(_asked(key_file))
+        except errors.TokenStoreError as error:
+            answer.append(error)
         except Exception as error:  # noqa: BLE001  # a backend may raise anything
             answer.append(f"{type(error).__name__}: {error}")
 
@@ -188,9 +204,31 @@ def _from_keyring() -> Secret:
     thread.start()
     thread.join(_KEYRING_SECONDS)
     result = answer[0] if answer else f"no answer within {_KEYRING_SECONDS:.0f} s"
-    if not isinstance(result, Secret):
-        raise errors.ConfigurationError(
-            f"the keyring was configured for the sealing key, and failed: {result}; "
-            f"repair it, or set {KEY_VARIABLE} instead"
-        )
-    return result
+    if isinstance(result, Secret):
+        return result
+    if isinstance(result, Exception):
+        raise result
+    raise errors.ConfigurationError(
+        f"the keyring was configured for the sealing key, and failed: {result}; "
+        f"repair it, or set {KEY_VARIABLE} instead"
+    )
+
+
+def _asked(key_file: KeyFile | None) -> Secret:
+    import keyring
+
+    def look() -> Secret | None:
+        kept = keyring.get_password(_KEYRING_SERVICE, _KEYRING_NAME)
+        return Secret(kept) if kept else None
+
+    def keep(key: Secret) -> None:
+        keyring.set_password(_KEYRING_SERVICE, _KEYRING_NAME, key.reveal())
+        if look() != key:
+            raise LookupError("it does not keep what it is given")
+
+    if key_file is not None:
+        return key_file.kept_or_made(look, keep, "the keyring")
+    kept = look()
+    if kept is None:
+        raise LookupError("it holds no key")
+    return kept

@@ -31,23 +31,18 @@ class MemoryStore:
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
         self._claims: dict[str, str] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._guard = threading.Lock()  # guards _locks
-        self._home = self._pid = os.getpid()
+        # By process too: what another thread held at a fork is never released there.
+        self._locks: dict[tuple[int, str], threading.Lock] = {}
+        self._home: Final = os.getpid()
 
     def read(self, record_id: str) -> Record | None:
         """Return the record with its mark, or None."""
         record = self._records.get(record_id)
-        return record and record._replace(journal=None)
+        return record and record.beside(record.mark, None)
 
     def lock(self, record_id: str, *, timeout: float) -> _Transaction:
         """Return the record's lock, among the threads of this process."""
-        if self._pid != os.getpid():
-            # Locks that another thread held at the fork are never released here.
-            self._pid, self._locks = os.getpid(), {}
-            self._guard = threading.Lock()
-        with self._guard:
-            lock = self._locks.setdefault(record_id, threading.Lock())
+        lock = self._locks.setdefault((os.getpid(), record_id), threading.Lock())
         return _Transaction(self, record_id, lock, timeout)
 
     def records(self) -> Iterator[str]:
@@ -110,7 +105,8 @@ class _Transaction:
         self._lock.release()
 
     def read(self) -> Record:
-        return self._store._records.get(self._id) or Record()
+        record = self._store._records.get(self._id) or Record()
+        return record.beside(record.mark, record.journal)
 
     def reserve(self, journal: Journal) -> None:
         if os.getpid() != self._store._home:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import os
 from typing import TYPE_CHECKING, Final, final
 
@@ -9,16 +10,25 @@ from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
-    from oauth_auth.stores.keys import KeyChain
+    from oauth_auth.stores.keys import Key, KeyChain
 
 __all__ = ["Sealer"]
 
 _MAGIC: Final = b"oaa1"
-_KEY_ID: Final = slice(4, 12)
-_NONCE: Final = slice(12, 24)
-_CIPHERTEXT: Final = slice(24, None)
-#: The header and GCM's tag.
-_OVERHEAD: Final = 24 + 16
+#: A checksum of what follows tells damage from a foreign key, which without the key
+#: would look the same: damage may be replaced, what another key sealed never.
+_CHECKSUM: Final = slice(4, 8)
+_CHECKED: Final = slice(8, None)
+_KEY_ID: Final = slice(8, 16)
+_NONCE: Final = slice(16, 28)
+_CIPHERTEXT: Final = slice(28, None)
+
+#: What to do about a damaged thing, by its kind.
+_REMEDIES: Final = {
+    "record": "the next login keeps it aside and starts anew",
+    "claim": "remove it, and start with the newest refresh token there is",
+    "pickle": "make the pickle again",
+}
 
 
 @final
@@ -41,12 +51,9 @@ class Sealer:
         key = self.chain.all()[-1]
         # Random nonces are safe for 2**32 messages under one key (NIST SP 800-38D).
         nonce = os.urandom(12)
-        return (
-            _MAGIC
-            + key.id
-            + nonce
-            + key.aead.encrypt(nonce, text.reveal().encode(), _bound(kind, name))
-        )
+        sealed = key.aead.encrypt(nonce, text.reveal().encode(), _bound(kind, name))
+        body = key.id + nonce + sealed
+        return _MAGIC + _checksum(body) + body
 
     def unseal(self, kind: str, name: str, sealed: bytes, where: object) -> Secret:
         """Return the text.
@@ -61,20 +68,11 @@ class Sealer:
             KeyMismatch: No key of ours sealed it.
             StoreCorrupt: It was changed since it was sealed.
         """
-        if len(sealed) < _OVERHEAD or not sealed.startswith(_MAGIC):
-            raise _damaged(where)
-        key_id = sealed[_KEY_ID]
-        key = next((k for k in self.chain.all() if k.id == key_id), None)
-        if key is None:
-            # Another worker may have rotated the keys since they were read.
-            key = next((k for k in self.chain.reload() if k.id == key_id), None)
-        if key is None:
-            known = ", ".join(k.id.hex() for k in self.chain.all())
-            raise errors.KeyMismatch(
-                f"{where} was sealed with key {key_id.hex()}, which is not among the "
-                f"keys in use ({known}); put that key back in front of the others, "
-                "or log in again with another store"
-            )
+        if not sealed.startswith(_MAGIC) or (
+            sealed[_CHECKSUM] != _checksum(sealed[_CHECKED])
+        ):
+            raise _damaged(kind, where)
+        key = self._key(sealed[_KEY_ID], where)
         from cryptography.exceptions import InvalidTag
 
         try:
@@ -83,17 +81,34 @@ class Sealer:
                     sealed[_NONCE], sealed[_CIPHERTEXT], _bound(kind, name)
                 ).decode()
             )
-        except (InvalidTag, UnicodeDecodeError):
-            damaged = _damaged(where)
+        except (InvalidTag, ValueError):
+            damaged = _damaged(kind, where)
         raise damaged
+
+    def _key(self, key_id: bytes, where: object) -> Key:
+        # Read once more if need be: another worker may have rotated them meanwhile.
+        for keys in (self.chain.all, self.chain.reload):
+            for key in keys():
+                if key.id == key_id:
+                    return key
+        known = ", ".join(key.id.hex() for key in self.chain.all())
+        raise errors.KeyMismatch(
+            f"{where} was sealed with key {key_id.hex()}, which is not among the keys "
+            f"in use ({known}); put that key back in front of the others, or log in "
+            "again with another store"
+        )
 
 
 def _bound(kind: str, name: str) -> bytes:
     return f"oauth_auth|1|{kind}|{name}".encode()
 
 
-def _damaged(where: object) -> Exception:
+def _checksum(data: bytes) -> bytes:
+    return binascii.crc32(data).to_bytes(4, "big")
+
+
+def _damaged(kind: str, where: object) -> Exception:
+    remedy = _REMEDIES.get(kind, "remove it")
     return errors.StoreCorrupt(
-        f"{where} is damaged: it is not what this store sealed there; the next login "
-        "keeps it aside and starts anew"
+        f"{where} is damaged: it is not what this store sealed there; {remedy}"
     )

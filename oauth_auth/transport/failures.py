@@ -50,8 +50,8 @@ def _chain(error: BaseException) -> list[BaseException]:
     link: BaseException | None = error
     while link is not None and len(links) < _LONGEST_CHAIN:
         links.append(link)
-        context = None if link.__suppress_context__ else link.__context__
-        link = link.__cause__ or context
+        # Also what "from None" hides: httpcore hides the error of TLS so.
+        link = link.__cause__ or link.__context__
     return links
 
 

@@ -80,23 +80,14 @@ def send(
         headers=revealed_headers(request),
         data=revealed_body(request),
     )
-    # What the session itself says is passed in, since requests lets the environment
-    # overrule it otherwise.
-    settings: dict[str, Any] = {
-        **session.merge_environment_settings(
-            prepared.url,
-            proxies=dict(session.proxies),
-            stream=True,
-            verify=session.verify,
-            cert=session.cert,
-        )
-    }
     adapter = session.get_adapter(request.url)
     _refuse_retries(adapter)
-    _observe(adapter, prepared, settings, watch)
+    _observe(adapter, session, prepared, watch)
     timeout = watch.remaining()
     watch.handed_over()
-    answer = adapter.send(prepared, timeout=timeout, **settings)
+    answer = adapter.send(
+        prepared, stream=True, timeout=timeout, **_settings(session, prepared)
+    )
     endings.callback(answer.close)
     return Response(
         answer.status_code,
@@ -119,8 +110,25 @@ def _refuse_retries(adapter: Any) -> None:
     )
 
 
+def _settings(session: requests.Session, prepared: Any) -> dict[str, Any]:
+    """Return verify, cert and proxies; the last may have a password in its URLs."""
+    # What the session itself says is passed in, since requests lets the environment
+    # overrule it otherwise.
+    return {
+        name: value
+        for name, value in session.merge_environment_settings(
+            prepared.url,
+            proxies=dict(session.proxies),
+            stream=True,
+            verify=session.verify,
+            cert=session.cert,
+        ).items()
+        if name != "stream"
+    }
+
+
 def _observe(
-    adapter: Any, prepared: Any, settings: dict[str, Any], watch: Watch
+    adapter: Any, session: requests.Session, prepared: Any, watch: Watch
 ) -> None:
     """Have the connection that `adapter.send` will open report to the watch.
 
@@ -131,9 +139,7 @@ def _observe(
     find = getattr(adapter, "get_connection_with_tls_context", None)
     if find is None:
         return
-    pool = find(
-        prepared, settings["verify"], proxies=settings["proxies"], cert=settings["cert"]
-    )
+    pool = find(prepared, **_settings(session, prepared))
     base = getattr(pool, "ConnectionCls", None)
     if isinstance(base, type):
         pool.ConnectionCls = _observed(base, watch)

@@ -1,0 +1,284 @@
+"""The testing server's endpoints: which request goes where, and what is answered."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from http import HTTPMethod, HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, parse_qsl
+
+from oauth_auth.testing.authority import AccessToken, Authority
+from oauth_auth.testing.clients import CONFIDENTIAL, PUBLIC, Presented, Refusal
+from oauth_auth.testing.counts import Recorder, fingerprint
+from oauth_auth.testing.faults import Fault, FaultQueue
+from oauth_auth.testing.http_message import HttpResponse, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oauth_auth.testing.http_message import HttpRequest
+    from oauth_auth.testing.settings import Settings
+
+__all__ = ["CONTROL", "FAULTY", "Exchange", "Site"]
+
+#: Where the handle speaks to the server; nothing there is counted or goes wrong.
+CONTROL: Final = "/.control"
+#: The endpoints that can be told to fail.
+FAULTY: Final = ("token", "api", "revocation", "metadata")
+
+_METADATA: Final = (
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+)
+_INVALID_TOKEN: Final = ("WWW-Authenticate", 'Bearer error="invalid_token"')
+_REDIRECTS: Final = ("301", "302", "303", "307", "308")
+
+
+class Exchange:
+    """One request on the way to its answer.
+
+    Args:
+        process: Does what the request asks for.
+        fault: What is to go wrong.
+        settle: Called with the status of the answer once that is known.
+    """
+
+    __slots__ = ("_process", "_settle", "fault")
+
+    def __init__(
+        self,
+        process: Callable[[], HttpResponse],
+        fault: Fault | None = None,
+        settle: Callable[[int], None] | None = None,
+    ) -> None:
+        self.fault: Final = fault
+        self._process: Final = process
+        self._settle: Final = settle
+
+    def answer(self) -> HttpResponse:
+        """Process the request, unless the fault knows the answer already."""
+        fixed = self.fault.answer if self.fault else None
+        response = self._process() if fixed is None else fixed
+        if self._settle is not None:
+            self._settle(response.status)
+        return response
+
+
+class Site:
+    """An authorization server and a protected API.
+
+    Args:
+        settings: How it behaves at first, and after `reset`.
+
+    Attributes:
+        issuer: Its URL, to be set before the first request.
+        control: Answers what the handle asks.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.issuer = ""
+        self.control: Callable[[HttpRequest], HttpResponse]
+        self._initial: Final = settings
+        self._routes: Final = {
+            "/token": self._token,
+            "/revoke": self._revocation,
+            "/api": self._api,
+            "/redirect": self._redirects,
+            CONTROL: lambda request: Exchange(lambda: self.control(request)),
+            **dict.fromkeys(_METADATA, self._metadata),
+        }
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything but the issuer."""
+        self.reset_counts()
+        self.authority = Authority(self._initial, self.count)
+        self.faults = {endpoint: FaultQueue() for endpoint in FAULTY}
+
+    def reset_counts(self) -> None:
+        """Forget what was seen, and nothing else."""
+        self.recorder = Recorder()
+
+    def count(self, name: str) -> None:
+        """Count one of the fields of `Counts`."""
+        self.recorder.counts[name] += 1
+
+    def accept(self, request: HttpRequest) -> Exchange:
+        """Take note of a request, and say how to answer it."""
+        path = "/api" if request.path.startswith("/api/") else request.path
+        if path in self._routes:
+            return self._routes[path](request)
+        return Exchange(lambda: json_response(404, {"error": "not_found"}))
+
+    def _metadata(self, _: HttpRequest) -> Exchange:
+        self.count("metadata_requests")
+        return Exchange(self._describe, self.faults["metadata"].take())
+
+    def _describe(self) -> HttpResponse:
+        """RFC 8414 section 2."""
+        methods = ["client_secret_basic", "client_secret_post", "none"]
+        return json_response(
+            200,
+            {
+                "issuer": self.issuer,
+                "token_endpoint": f"{self.issuer}/token",
+                "token_endpoint_auth_methods_supported": methods,
+                "revocation_endpoint": f"{self.issuer}/revoke",
+                "revocation_endpoint_auth_methods_supported": methods,
+                "grant_types_supported": sorted(self.authority.grants),
+                "response_types_supported": [],
+                "scopes_supported": self.authority.settings.scope.split(),
+            },
+        )
+
+    def _token(self, request: HttpRequest) -> Exchange:
+        sent = _parameters(request)
+        form = _form(sent)
+        presented = Presented.read(request.headers.get("authorization"), form)
+        refresh_token = form.get("refresh_token")
+        entry = self.recorder.token_request(
+            grant_type=form.get("grant_type"),
+            client_id=presented.client_id,
+            client_auth=presented.method,
+            headers=tuple(request.headers),
+            parameters=tuple(name for name, _ in sent),
+            refresh_token=refresh_token and fingerprint(refresh_token),
+        )
+
+        def process() -> HttpResponse:
+            _check_form(request, sent)
+            client = presented.verify()
+            return json_response(200, self.authority.token(client, form))
+
+        def settle(status: int) -> None:
+            entry["status"] = status
+
+        return Exchange(_refusable(process), self.faults["token"].take(), settle)
+
+    def _revocation(self, request: HttpRequest) -> Exchange:
+        self.count("revocation_requests")
+        process = _refusable(lambda: self._revoke(request))
+        return Exchange(process, self.faults["revocation"].take())
+
+    def _revoke(self, request: HttpRequest) -> HttpResponse:
+        """RFC 7009 section 2."""
+        sent = _parameters(request)
+        _check_form(request, sent)
+        form = _form(sent)
+        client = Presented.read(request.headers.get("authorization"), form).verify()
+        if "token" not in form:
+            raise Refusal("invalid_request", "token is missing")
+        self.authority.revoke(client, form["token"])
+        return HttpResponse(200)
+
+    def _api(self, request: HttpRequest) -> Exchange:
+        return self._resource(request, _echo)
+
+    def _redirects(self, request: HttpRequest) -> Exchange:
+        return self._resource(request, _redirect)
+
+    def _resource(
+        self,
+        request: HttpRequest,
+        respond: Callable[[HttpRequest, AccessToken | None], HttpResponse],
+    ) -> Exchange:
+        """A protected resource (RFC 6750)."""
+        authorization = request.headers.get("authorization", "")
+        scheme, _, value = authorization.partition(" ")
+        scheme = scheme.lower()
+        seen = fingerprint(value) if scheme == "bearer" else None
+        recorder = self.recorder
+        entry = recorder.api_request(
+            method=request.method,
+            path=request.path,
+            headers=tuple(request.headers),
+            authorization=scheme or None,
+            access_token=seen,
+        )
+
+        def process() -> HttpResponse:
+            token = self.authority.check(value) if seen else None
+            protected = request.path != "/redirect" or "protected=1" in request.query
+            if token is None and protected:
+                challenge = _INVALID_TOKEN if seen else ("WWW-Authenticate", "Bearer")
+                return json_response(401, {"error": "unauthorized"}, challenge)
+            if token is not None:
+                recorder.counts["api_ok"] += 1
+            return respond(request, token)
+
+        def settle(status: int) -> None:
+            entry["status"] = status
+            if status == HTTPStatus.UNAUTHORIZED:
+                recorder.counts["api_unauthorized"] += 1
+
+        return Exchange(process, self.faults["api"].take(), settle)
+
+    def about(self) -> dict[str, Any]:
+        """Return what a handle has to know."""
+        return {
+            "issuer": self.issuer,
+            "client_id": CONFIDENTIAL.client_id,
+            "client_secret": CONFIDENTIAL.client_secret,
+            "public_client_id": PUBLIC.client_id,
+        }
+
+
+def _echo(request: HttpRequest, token: AccessToken | None) -> HttpResponse:
+    return json_response(
+        200,
+        {
+            "method": request.method,
+            "path": request.path,
+            "query": request.query,
+            "sub": token and token.family.account,
+            "client_id": token and token.family.client_id,
+            "scope": token and token.scope,
+            "body_length": len(request.body),
+            "body_sha256": sha256(request.body).hexdigest(),
+        },
+    )
+
+
+def _redirect(request: HttpRequest, _: AccessToken | None) -> HttpResponse:
+    query = parse_qs(request.query)
+    status = query.get("status", ["302"])[0]
+    if "to" not in query or status not in _REDIRECTS:
+        return json_response(400, {"error": "usage: /redirect?to=URL&status=302"})
+    return json_response(int(status), {}, ("Location", query["to"][0]))
+
+
+def _parameters(request: HttpRequest) -> list[tuple[str, str]]:
+    return parse_qsl(request.body.decode("latin-1"), keep_blank_values=True)
+
+
+def _form(sent: list[tuple[str, str]]) -> dict[str, str]:
+    """RFC 6749 section 3.2: parameters without a value count as left out."""
+    return {name: value for name, value in sent if value}
+
+
+def _check_form(request: HttpRequest, sent: list[tuple[str, str]]) -> None:
+    """RFC 6749 section 3.2: how a token request must look."""
+    if request.method != HTTPMethod.POST:
+        raise Refusal("invalid_request", "the method must be POST")
+    content_type = request.headers.get("content-type", "").partition(";")[0]
+    if content_type.strip().lower() != "application/x-www-form-urlencoded":
+        raise Refusal("invalid_request", "the body must be form-encoded")
+    if len({name for name, _ in sent}) < len(sent):
+        raise Refusal("invalid_request", "a parameter occurs more than once")
+
+
+def _refusable(process: Callable[[], HttpResponse]) -> Callable[[], HttpResponse]:
+    """Turn a `Refusal` into its error response (RFC 6749 section 5.2)."""
+
+    def processed() -> HttpResponse:
+        try:
+            return process()
+        except Refusal as refusal:
+            challenge = refusal.challenge
+            return json_response(
+                refusal.status,
+                {"error": refusal.error, "error_description": refusal.description},
+                *([("WWW-Authenticate", challenge)] if challenge else []),
+            )
+
+    return processed

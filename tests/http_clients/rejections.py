@@ -1,0 +1,168 @@
+"""What a 401 does."""
+
+import datetime as dt
+
+import pytest
+
+from tests.http_clients.api import INVALID_TOKEN, Reply, unauthorized
+from tests.http_clients.logins import renewed_elsewhere
+
+
+class RejectionTests:
+    """Every client answers a 401 with at most one renewal and one retry."""
+
+    def test_a_401_is_answered_by_one_renewal_and_one_retry(
+        self, driver, server, login
+    ):
+        """The caller gets the 200 of the retry. M37."""
+        auth = login()
+        old = auth.access_token()
+        server.revoke_access_tokens()
+        response = driver.post(auth, f"{server.api_url}/x?q=1", content=b"body")
+        assert response.status_code == 200
+        answer = response.json()
+        assert (answer["method"], answer["path"], answer["query"]) == (
+            "POST",
+            "/api/x",
+            "q=1",
+        )
+        assert answer["body_length"] == 4
+        counts = server.counts()
+        assert (counts.api_requests, counts.token_requests) == (2, 1)
+        assert auth.access_token() != old
+
+    def test_a_second_401_is_the_answer(self, driver, server, login):
+        """Two API calls and one token request, and the caller gets the 401. M32."""
+        server.api_faults.reject()
+        auth = login()
+        old = auth.access_token()
+        response = driver.get(auth, server.api_url)
+        assert response.status_code == 401
+        assert response.json() == {"error": "rejected"}
+        first, second = server.api_log()
+        assert first.access_token != second.access_token
+        assert auth.access_token() != old
+        assert server.counts().token_requests == 1
+
+    def test_an_api_that_refuses_everything_causes_no_storm(
+        self, driver, server, login, api
+    ):
+        """A hundred requests make at most two token requests. M32."""
+        api.answer = unauthorized()
+        auth = login()
+        statuses = [driver.get(auth, api.url).status_code for _ in range(100)]
+        assert statuses == [401] * 100
+        assert server.counts().token_requests <= 2
+        assert len(api.seen) <= 102
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            Reply(403, (INVALID_TOKEN,)),
+            Reply(401, (("WWW-Authenticate", 'Bearer error="insufficient_scope"'),)),
+            Reply(
+                401,
+                (
+                    ("WWW-Authenticate", 'Basic realm="a, b"'),
+                    ("WWW-Authenticate", 'Bearer error="insufficient_scope"'),
+                ),
+            ),
+            Reply(503),
+        ],
+    )
+    def test_what_a_new_token_would_not_change_is_left_alone(
+        self, driver, server, login, api, reply
+    ):
+        """A 403 or a lack of scope goes to the caller, and the token stays."""
+        api.answer = reply
+        auth = login()
+        old = auth.access_token()
+        assert driver.get(auth, api.url).status_code == reply.status
+        assert len(api.seen) == 1
+        assert auth.access_token() == old
+        assert server.counts().token_requests == 0
+
+    def test_a_401_without_our_token_is_left_alone(self, driver, server, login, api):
+        """If something replaced our header on the way out, the 401 is not ours."""
+        api.answer = unauthorized()
+        auth = login()
+        old = auth.access_token()
+
+        def replace(request):
+            request.headers["Authorization"] = "Bearer somebody-else"
+
+        assert driver.get(auth, api.url, tamper=replace).status_code == 401
+        assert api.authorizations == ["Bearer somebody-else"]
+        assert auth.access_token() == old
+        assert server.counts().token_requests == 0
+
+    def test_a_token_renewed_elsewhere_is_adopted(self, driver, server, login):
+        """What another worker has saved is used, with no token request. M12, law 7."""
+        auth = login()
+        auth.token()
+        server.revoke_access_tokens()
+        tokens = server.issue()
+        renewed_elsewhere(auth, tokens)
+        assert driver.get(auth, server.api_url).status_code == 200
+        assert auth.access_token() == tokens["access_token"]
+        counts = server.counts()
+        assert (counts.api_requests, counts.token_requests) == (2, 0)
+
+    def test_the_retry_uses_the_clients_own_settings(
+        self, driver, server, login, serve, certificate
+    ):
+        """The CA that the caller named holds for the retry too. M63."""
+        api = serve(tls=certificate.server_context())
+        api.script = [unauthorized()]
+        response = driver.get(login(), api.url, ca=certificate.path)
+        assert response.status_code == 200
+        assert len(api.seen) == 2
+
+    @pytest.mark.parametrize("own", [None, {"mine": "1", "sid": "old"}])
+    def test_cookies_of_the_401_are_sent_with_the_retry(
+        self, driver, login, api, own
+    ):
+        """A cookie that the 401 sets goes along, beside those of the caller. M79."""
+        api.script = [unauthorized(INVALID_TOKEN, ("Set-Cookie", "sid=abc; Path=/"))]
+        options = {"cookies": own} if own else {}
+        assert driver.get(login(), api.url, **options).status_code == 200
+        first, second = (_cookies(request) for request in api.seen)
+        assert first == (own or {})
+        assert second == {**(own or {}), "sid": "abc"}
+
+    def test_what_the_caller_sees_of_a_retry(self, driver, login, api):
+        """History, elapsed time, cookies and hooks, as they are documented. M79."""
+        api.script = [unauthorized(INVALID_TOKEN, ("Set-Cookie", "a=1; Path=/"))]
+        hooked = []
+        response = driver.get(
+            login(), api.url, hook=lambda r, **_: hooked.append(r.status_code)
+        )
+        assert response.status_code == 200
+        assert [r.status_code for r in response.history] == [401]
+        assert response.elapsed > dt.timedelta(0)
+        assert response.request.headers["Authorization"] == api.authorizations[1]
+        if driver.module.__name__ == "requests":
+            # Its hooks run after ours, which has retried by then.
+            assert hooked == [200]
+        else:
+            # Event hooks see each request of a flow.
+            assert hooked == [401, 200]
+
+    def test_a_retry_needs_no_new_connection(self, driver, login, api):
+        """The 401 is read to its end, so that its connection is used again."""
+        api.script = [Reply(401, (INVALID_TOKEN,), b"x" * 100_000)]
+        assert driver.get(login(), api.url).status_code == 200
+        assert len(api.seen) == 2
+        assert api.connections == 1
+
+    def test_both_answers_can_be_read_after_a_retry(self, driver, login, api):
+        """The 401's own body is kept in the history, the answer's in the answer."""
+        api.script = [Reply(401, (INVALID_TOKEN,), b"first")]
+        api.answer = Reply(200, (), b"second")
+        response = driver.get(login(), api.url)
+        assert (response.history[0].text, response.text) == ("first", "second")
+
+
+def _cookies(request):
+    text = request.headers.get("cookie", "")
+    return dict(pair.split("=") for pair in text.split("; ") if pair)

@@ -1,0 +1,239 @@
+"""Which library is used, what a factory may do, and how processes end."""
+
+import subprocess
+import sys
+import textwrap
+import threading
+
+import httpx
+import httpx2  # noqa: F401  # loaded, so that tests may take it away
+import pytest
+import requests
+
+from oauth_auth.errors import ConfigurationError
+from oauth_auth.message import Request
+from oauth_auth.transport import HttpOptions, body, exchange
+from oauth_auth.transport.libraries import library_of, load
+from tests.transport.asking import SECRETS, post, refused
+from tests.transport.servers import FOREVER, answering, silent
+
+HTTP_CLIENTS = {"requests", "httpx", "httpx2"}
+
+
+def run(program, *arguments):
+    """Run a program in a new interpreter and return what it printed."""
+    prelude = """
+        import sys
+        from oauth_auth.message import Request
+        from oauth_auth.transport import exchange
+
+        def ask(library, url=sys.argv[1], timeout=15.0):
+            return exchange(
+                Request("GET", url, {}), library=library, http=None, timeout=timeout
+            )
+    """
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            textwrap.dedent(prelude) + textwrap.dedent(program),
+            *map(str, arguments),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("library", sorted(HTTP_CLIENTS))
+def test_only_the_named_library_is_imported(serve, library):
+    """An exchange imports one HTTP client, and the package imports none."""
+    program = """
+        before = sorted(sys.modules)
+        ask(sys.argv[2])
+        print(*before, "then", *sorted(sys.modules))
+    """
+    printed = run(program, serve(answering()).url, library)
+    before, after = printed[: printed.index("then")], printed[printed.index("then") :]
+    assert not HTTP_CLIENTS & set(before)
+    assert not {"dataclasses", "inspect", "asyncio", "oauthlib"} & set(before)
+    assert HTTP_CLIENTS & set(after) == {library}
+    assert "oauthlib" not in after
+
+
+@pytest.mark.parametrize(
+    ("loaded", "used"),
+    [
+        ([], "requests"),
+        (["httpx2"], "httpx2"),
+        (["httpx2", "httpx"], "httpx"),
+        (["httpx", "requests"], "requests"),
+    ],
+)
+def test_a_loaded_library_is_used(monkeypatch, loaded, used):
+    """Without a wish the first library that is loaded is used, else requests."""
+    modules = {name: m for name, m in sys.modules.items() if name not in HTTP_CLIENTS}
+    modules.update({name: sys.modules[name] for name in loaded})
+    monkeypatch.setattr(sys, "modules", modules)
+    name = load(None).__name__
+    monkeypatch.undo()
+    assert name == f"oauth_auth.transport.{used}"
+
+
+def test_unknown_library_is_refused():
+    """A name that is none of the three is a mistake of the caller."""
+    with pytest.raises(ConfigurationError, match="'aiohttp'"):
+        post("http://127.0.0.1:1/t", "aiohttp")
+
+
+def test_subclasses_are_recognised():
+    """A subclass of a session or client is used as what it inherits."""
+    assert library_of(type("Mine", (requests.Session,), {})()) == "requests"
+    with type("Mine", (httpx.Client,), {})() as client:
+        assert library_of(client) == "httpx"
+
+
+@pytest.mark.parametrize(
+    ("http", "words"),
+    [
+        (lambda: None, "returned builtins.NoneType"),
+        (HttpOptions, "must return a new requests.Session"),
+        ("http://proxy.example", "http=str cannot be used"),
+        (requests.Session(), "http=Session cannot be used"),
+    ],
+)
+def test_what_is_no_factory_is_refused(http, words):
+    """What http= may be is said where it is something else."""
+    with pytest.raises(ConfigurationError, match=words):
+        post("http://127.0.0.1:1/t", None, http)
+
+
+def test_raising_factory_is_certain():
+    """A factory that raises has sent nothing; its text may quote anything."""
+
+    def factory():
+        raise KeyError(*SECRETS)
+
+    error = refused("http://127.0.0.1:1/t", None, factory)
+    assert error.outcome_unknown is False
+    assert "the http= factory raised: KeyError" in str(error)
+
+
+def test_configuration_error_of_a_factory_goes_through():
+    """A factory may complain about the configuration in our words."""
+
+    def factory():
+        try:
+            {}[SECRETS]
+        except KeyError:
+            raise ConfigurationError("no CA for this tenant")  # noqa: B904  # context
+
+    with pytest.raises(ConfigurationError, match="no CA for this tenant") as caught:
+        post("http://127.0.0.1:1/t", None, factory)
+    assert caught.value.__context__ is None
+
+
+def test_hanging_factory_is_certain():
+    """A factory that hangs is left behind, and nothing was sent."""
+    proceed = threading.Event()
+
+    def factory():
+        proceed.wait(FOREVER)
+        return requests.Session()
+
+    try:
+        error = refused("http://127.0.0.1:1/t", None, factory, timeout=0.1)
+    finally:
+        proceed.set()
+    assert error.outcome_unknown is False
+
+
+@pytest.mark.parametrize("closing", ["raises", "hangs"])
+def test_answer_outlives_its_closing(serve, closing):
+    """An answer is returned, whatever closing the session comes to."""
+    proceed = threading.Event()
+
+    class Clinging(requests.Session):
+        def close(self):
+            super().close()
+            if closing == "raises":
+                raise SystemExit
+            proceed.wait(FOREVER)
+
+    try:
+        assert post(serve(answering()).url, None, Clinging).status == 200
+    finally:
+        proceed.set()
+
+
+def test_user_info_in_a_url_is_refused():
+    """A password in the endpoint's URL would become a header of its own."""
+    request = Request("GET", "http://me:pw@127.0.0.1:1/t", {})
+    with pytest.raises(ConfigurationError, match="user name or password"):
+        exchange(request, library="requests", http=None, timeout=1.0)
+
+
+def test_ipv6_address_is_named_in_brackets(monkeypatch):
+    """The error names an IPv6 host so that it can be told from its port."""
+    error = refused("http://[::1]:1/token", "requests")
+    assert "[::1]:1" in str(error)
+
+
+def test_product_without_metadata(monkeypatch):
+    """A program bundled into one file has no metadata, and works nevertheless."""
+    import importlib.metadata
+
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    body._defaults.cache_clear()
+    try:
+        headers = body.revealed_headers(Request("GET", "http://a.example", {}))
+    finally:
+        body._defaults.cache_clear()
+    assert headers["User-Agent"] == "oauth_auth"
+
+
+@pytest.mark.parametrize("library", sorted(HTTP_CLIENTS))
+def test_abandoned_exchange_does_not_keep_the_interpreter(serve, library):
+    """A program ends although a name lookup of its exchange hangs, and is silent."""
+    program = """
+        import socket, threading
+        from oauth_auth.errors import EndpointUnreachable
+
+        hanging = threading.Event()
+        socket.getaddrinfo = lambda *_, **__: hanging.wait(300)
+        try:
+            ask(sys.argv[2], "http://auth.invalid/", 0.1)
+        except EndpointUnreachable:
+            print(*(thread.name for thread in threading.enumerate()))
+    """
+    assert run(program, "", library) == ["MainThread", "oauth_auth", "exchange"]
+
+
+def test_exchange_at_interpreter_exit(serve):
+    """An exchange works from an atexit function, where new threads may be refused."""
+    program = """
+        import atexit
+
+        atexit.register(lambda: print(ask("requests").status))
+    """
+    assert run(program, serve(answering()).url) == ["200"]
+
+
+def test_abandoned_exchange_is_silent_when_its_server_wakes(serve, capfd):
+    """A failure that comes after the deadline interests nobody."""
+    server = serve(silent)
+    error = refused(server.url, "requests", timeout=0.3)
+    assert server.left.wait(FOREVER)
+    for thread in threading.enumerate():
+        if thread.name == "oauth_auth exchange":
+            thread.join(FOREVER)
+    assert error.__cause__ is None
+    assert capfd.readouterr() == ("", "")
