@@ -17,7 +17,6 @@ exists. Between the server's answer and its save nothing raises, logs or calls b
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -193,11 +192,11 @@ class TokenSource:
 
     def look(self) -> Held | None:
         """Adopt what the store holds, if it can be read; return what memory holds."""
-        with contextlib.suppress(errors.TokenStoreError):
+        try:
             record = self.store.read(self.record_id)
-            if record is not None:
-                self._adopt(record)
-        return self.held
+        except errors.TokenStoreError:
+            return self.held
+        return self._adopt(record) if record is not None else self.held
 
     # -- deciding -------------------------------------------------------------------
 

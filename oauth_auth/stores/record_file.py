@@ -90,9 +90,11 @@ class RecordFiles:
         A mark only saves needless requests, so one that cannot be opened is none.
         """
         data = disk.read_private(self.mark)
-        with contextlib.suppress(errors.StoreCorrupt, errors.KeyMismatch):
+        # Not contextlib.suppress, which would load the errors for every reader.
+        try:
             return self._opened(Mark, data or b"", self.mark)
-        return None
+        except (errors.StoreCorrupt, errors.KeyMismatch):
+            return None
 
     def read_next(self) -> _Next:
         """Return what a renewal that is under way, or was, has left.

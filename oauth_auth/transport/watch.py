@@ -115,8 +115,6 @@ class Watch:
         with contextlib.suppress(Exception), self._guard:
             self._drop_socket()
             self._socket = socket.fromfd(sock.fileno(), sock.family, sock.type)
-            if self._abandoned:
-                self._drop_socket(shut_down=True)
 
     def _drop_socket(self, *, shut_down: bool = False) -> None:
         sock, self._socket = self._socket, None
@@ -127,10 +125,9 @@ class Watch:
             sock.close()
 
     def deliver(self, outcome: Response | Failure) -> None:
-        """Hand the outcome to whoever waits; the first one counts."""
+        """Hand the outcome to whoever waits."""
         with self._guard:
-            if self._outcome is None:
-                self._outcome = outcome
+            self._outcome = outcome
             self._drop_socket()
         self._ended.set()
 
