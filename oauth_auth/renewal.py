@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from oauth_auth.identity import Identifier
     from oauth_auth.stores.base import Mark, TokenStore
 
-__all__ = ["Terms", "TokenSource", "source_of"]
+__all__ = ["Terms", "TokenSource"]
 
 #: Waiters look at the record this often, in seconds; each look takes 0.05 ms.
 _FIRST_LOOK, _LAST_LOOK = 0.002, 0.025
@@ -50,9 +50,8 @@ _REFUSED_PAUSE: Final = 60.0
 #: A token made because of a rejection is not replaced for another within this time
 #: (seconds): an API that refuses everything must not cause a storm of renewals.
 _STORM: Final = 60.0
-#: Bounds of what one process remembers.
+#: How many origins' refusals one process remembers.
 _ORIGINS_KEPT: Final = 256
-_SOURCES_KEPT: Final = 8192
 _EXCHANGES: Final = 4  # two for metadata, the request, its replay
 
 _log = logging.getLogger("oauth_auth")
@@ -410,24 +409,3 @@ class TokenSource:
         if key not in self.said:
             self.said.add(key)
             _log.log(level, message, *args)
-
-
-_sources: dict[tuple[TokenStore, str], TokenSource] = {}
-
-
-def source_of(store: TokenStore, record_id: str) -> TokenSource:
-    """Return this process's source of a record, the same for everybody who asks."""
-    key = (store, record_id)
-    source = _sources.get(key)
-    if source is None:
-        if len(_sources) >= _SOURCES_KEPT:
-            _forget_idle_sources()
-        source = _sources.setdefault(key, TokenSource(store, record_id))
-    return source
-
-
-def _forget_idle_sources() -> None:
-    """Drop the older half; whoever still holds one goes on with it."""
-    for key, source in list(_sources.items())[: _SOURCES_KEPT // 2]:
-        if source.unsaved is None:
-            _sources.pop(key, None)

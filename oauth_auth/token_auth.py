@@ -19,14 +19,16 @@ from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import Origins
 from oauth_auth.proof import BEARER
-from oauth_auth.renewal import Terms, TokenSource, source_of
+from oauth_auth.renewal import Terms
 from oauth_auth.seed import find_place
+from oauth_auth.sources import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oauth_auth.held import Held
     from oauth_auth.protocol import Verdict
+    from oauth_auth.renewal import TokenSource
     from oauth_auth.seed import Place
     from oauth_auth.stores.base import TokenStore
     from oauth_auth.token import Token

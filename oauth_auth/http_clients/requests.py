@@ -128,7 +128,6 @@ class RequestsAuth(TokenAuth, AuthBase):
         again: requests.Response = connection.send(request, **kwargs)
         again.elapsed = timedelta(seconds=time.perf_counter() - start)
         again.history.append(response)
-        again.request = request
         if again.status_code != _UNAUTHORIZED:
             held.accepted.add(origin_of(request.url or ""))
         return again

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from oauth_auth.testing.http_message import HttpResponse
     from oauth_auth.testing.process import TestingServer
     from oauth_auth.testing.settings import ABSENT, ACTUAL
+    from oauth_auth.testing.store_contract import StoreContract
 
 __all__ = [
     "ABSENT",
@@ -55,6 +56,7 @@ __all__ = [
     "Counts",
     "Fault",
     "HttpResponse",
+    "StoreContract",
     "TestingServer",
     "TokenRequest",
     "fingerprint",
@@ -69,6 +71,7 @@ _HOMES = {
     "Counts": "counts",
     "Fault": "faults",
     "HttpResponse": "http_message",
+    "StoreContract": "store_contract",
     "TestingServer": "process",
     "TokenRequest": "counts",
     "fingerprint": "counts",

@@ -64,6 +64,15 @@ class CompanionTests(StoreTests):
             assert transaction.read().mark is None
         assert self.make_store().read(ID) == a_record(2)
 
+    def test_a_saved_record_brings_no_mark_or_journal_along(self) -> None:
+        """What lay beside an older generation is not saved with the new one."""
+        store = self.make_store()
+        beside = a_record(1)._replace(mark=a_mark(1), journal=a_journal(1))
+        save(store, beside)
+        assert self.make_store().read(ID) == a_record(1)
+        with self.make_store().lock(ID, timeout=PATIENCE) as transaction:
+            assert transaction.read() == a_record(1)
+
     def test_a_mark_of_another_generation_is_void(self) -> None:
         """A mark that is left over, or ahead, says nothing about this generation."""
         store = self.make_store()

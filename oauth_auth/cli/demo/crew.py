@@ -171,6 +171,7 @@ class Crew:
 
     def kill_one(self, chance: random.Random) -> None:
         """Kill a worker that is at work, and start another in its place."""
+        self.inspect()  # who has ended by itself must not be replaced in silence
         at_work = [w for w in self._workers if w.slot[Cell.READY] and not w.failure]
         if at_work:
             chance.choice(at_work).replace()

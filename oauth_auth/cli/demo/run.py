@@ -76,19 +76,20 @@ def run(
     """
     killer = _Killer(seed) if kills else None
     shared = _run(seconds, workers, screen, stop, rotation="grace", killer=killer)
-    without: WithoutSharedCache | None = None
-    if not stop.is_set():
-        alone = _run(
-            min(_WITHOUT, seconds / 2), workers, screen, stop, rotation="strict"
-        )
-        without = WithoutSharedCache(
-            requests=alone.figures.requests,
-            failures=alone.figures.failures,
-            renewals=alone.figures.renewals,
-            reuse_detected=alone.figures.reuse_detected,
-            logged_out_after_seconds=alone.logged_out_after,
-        )
-    return Outcome(shared.elapsed, workers, shared.figures, shared.failures, without)
+    outcome = Outcome(shared.elapsed, workers, shared.figures, shared.failures, None)
+    if stop.is_set():
+        return outcome
+    alone = _run(min(_WITHOUT, seconds / 2), workers, screen, stop, rotation="strict")
+    if stop.is_set():
+        return outcome  # half a comparison would say something wrong
+    without = WithoutSharedCache(
+        requests=alone.figures.requests,
+        failures=alone.figures.failures,
+        renewals=alone.figures.renewals,
+        reuse_detected=alone.figures.reuse_detected,
+        logged_out_after_seconds=alone.logged_out_after,
+    )
+    return outcome._replace(without=without)
 
 
 class _Killer:

@@ -106,7 +106,7 @@ def _shared(outcome: Outcome) -> str:
 def _alone(outcome: Outcome) -> str:
     without = outcome.without
     if without is None:
-        return "The demo was ended early, before the run without a shared cache."
+        return "The demo was ended early; the run without a shared cache is not shown."
     if without.logged_out_after_seconds is None:
         return "Without a shared cache nobody was logged out this time."
     return (

@@ -56,8 +56,7 @@ def main() -> None:
     with Slot(Path(job.slot)) as slot:
         work = _worker(job, slot)
         slot[Cell.READY] = 1
-        if not os.read(0, 1):
-            return
+        os.read(0, 1)
         stop = threading.Event()
         threading.Thread(target=_watch, args=(stop,), daemon=True).start()
         work(stop)
