@@ -41,7 +41,7 @@ seed = RefreshToken(
 
 def on_token(token: Token) -> None:
     """Take a token."""
-    print(token.expires_at, token.refresh_token)
+    assert token.expires_at or token.refresh_token
 
 
 stores: list[TokenStore] = [FileStore("tokens", keys=[FromEnv("KEY")]), MemoryStore()]
@@ -83,7 +83,7 @@ async def async_clients() -> None:
     text: str = await auth.aaccess_token()
     renewed: Token = await auth.arenew()
     await auth.alogout()
-    print(token, text, renewed)
+    assert all((token, text, renewed))
 
 
 def errors() -> str | None:
