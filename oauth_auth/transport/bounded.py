@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import threading
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.server import check_url
@@ -23,8 +24,33 @@ if TYPE_CHECKING:
 
 __all__ = ["exchange"]
 
+#: The most seconds for which a fork waits until a connection is closed.
+_CLOSING: Final = 2.0
+
 _log = logging.getLogger("oauth_auth")
 _said: set[str] = set()
+#: Threads that have delivered their answer, and may still be closing its connection.
+_closing: set[threading.Thread] = set()
+
+
+def _forget_ended_threads() -> None:
+    # A copy first: other exchanges add theirs meanwhile.
+    for thread in tuple(_closing):
+        if not thread.is_alive():
+            _closing.discard(thread)
+
+
+def _let_connections_close() -> None:
+    # While a thread frees its SSLContext it may hold a lock of OpenSSL, which a fork
+    # would leave locked in the child, where every later exchange would hang. The answer
+    # itself does not wait for this: it has to be saved.
+    for thread in tuple(_closing):
+        thread.join(_CLOSING)
+    _closing.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_let_connections_close)
 
 
 def exchange(
@@ -104,7 +130,9 @@ def _bounded(
         except RuntimeError:
             _work(watch, request, library, http)
         else:
-            watch.wait()
+            if watch.wait():
+                _forget_ended_threads()
+                _closing.add(thread)
     finally:
         # Also when Ctrl-C interrupts the wait: nobody will take the answer.
         outcome = watch.close()

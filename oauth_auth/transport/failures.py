@@ -73,7 +73,7 @@ def reason(error: BaseException) -> str:
         (
             text
             for judge in (_is_system, _is_telling)
-            for link in reversed(links)
+            for link in links
             if judge(link) and (text := mask_userinfo(str(link)))
         ),
         "",

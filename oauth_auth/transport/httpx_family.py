@@ -36,7 +36,6 @@ def never_sent(library: Any) -> tuple[type[Exception], ...]:
     return (
         library.ConnectError,
         library.ConnectTimeout,
-        library.InvalidURL,
         library.PoolTimeout,
         library.ProxyError,
         library.UnsupportedProtocol,

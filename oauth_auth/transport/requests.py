@@ -30,12 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NETWORK", "NEVER_SENT", "open_client", "send"]
 
-NEVER_SENT: tuple[type[Exception], ...] = (
-    requests.exceptions.ConnectTimeout,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-)
+NEVER_SENT: tuple[type[Exception], ...] = (requests.exceptions.ConnectTimeout,)
 NETWORK: tuple[type[Exception], ...] = (requests.exceptions.RequestException,)
 
 
@@ -157,4 +152,4 @@ def _observed(base: Any, watch: Watch) -> Any:
         # Connected, through proxy and TLS: the next bytes are the request's.
         watch.sending()
 
-    return type(base.__name__, (base,), {"_new_conn": new_conn, "connect": connect})
+    return type("Observed", (base,), {"_new_conn": new_conn, "connect": connect})

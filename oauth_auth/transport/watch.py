@@ -76,10 +76,15 @@ class Watch:
         Raises:
             OutOfTime: None are left, or nobody waits any more.
         """
-        left = self._deadline - time.monotonic()
-        if left <= 0 or self._abandoned:
+        left = self.left
+        if not left or self._abandoned:
             raise OutOfTime(self._late)
         return left
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left; never negative."""
+        return max(0.0, self._deadline - time.monotonic())
 
     @property
     def _late(self) -> str:
@@ -131,9 +136,9 @@ class Watch:
             self._drop_socket()
         self._ended.set()
 
-    def wait(self) -> None:
-        """Wait for the outcome, or for the deadline."""
-        self._ended.wait(max(0.0, self._deadline - time.monotonic()))
+    def wait(self) -> bool:
+        """Wait for the outcome or the deadline; return whether there is an outcome."""
+        return self._ended.wait(self.left)
 
     def close(self) -> Response | Failure:
         """Return the outcome, and abandon the exchange if there is none yet."""

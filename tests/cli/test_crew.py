@@ -144,8 +144,19 @@ def test_a_worker_that_ends_by_itself_is_a_failure(server, tmp_path):
         assert failure.text.startswith("ended with exit code 1: oauth_auth.errors.")
         assert crew.total(Cell.FAILURES) == 1
         assert crew.rows()[0].last == "ended"
+
+
+def test_a_worker_that_died_is_not_replaced_in_silence(server, tmp_path):
+    """A crash just before a kill is reported, not covered up by the kill."""
+    server.reset()
+    with Crew(job(server, tmp_path), 1, tmp_path) as crew:
+        crew.wait_ready(threading.Event())
+        pid = crew.rows()[0].pid
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         crew.kill_one(random.Random(1))
         assert crew.killed == 0
+        assert [f.text for f in crew.failures()] == ["ended with exit code -9"]
 
 
 def test_a_failing_api_is_seen_by_the_workers(server, tmp_path):
@@ -187,7 +198,8 @@ def test_a_crew_that_cannot_be_complete_leaves_no_process(
     monkeypatch.setattr(subprocess, "Popen", Popen)
     with pytest.raises(IsADirectoryError):
         Crew(job(server, tmp_path), 3, tmp_path)
-    assert [process.returncode for process in processes] == [0]
+    (process,) = processes
+    assert process.returncode == -signal.SIGKILL  # it was not ready: nothing is lost
 
 
 def test_rate_is_bounded_without_a_burst_after_a_delay(monkeypatch):

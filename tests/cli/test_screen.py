@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -87,7 +88,9 @@ def test_no_escape_codes_without_terminal(environment, monkeypatch):
 def test_dumb_terminal_gets_lines(monkeypatch):
     """A terminal that cannot move its cursor gets a line every few seconds."""
     monkeypatch.setenv("TERM", "dumb")
-    assert "\x1b" not in shown(console_on(Terminal()), VIEW, VIEW)
+    text = shown(console_on(Terminal()), VIEW, VIEW._replace(elapsed=2.0))
+    assert "\x1b" not in text
+    assert "1,234,567" in text
 
 
 def test_lines_come_every_two_seconds_and_at_the_end():
@@ -120,7 +123,7 @@ def test_expired_tokens_are_counted_once():
         refresh("a", 100.0),
         refresh("a", 101.0),  # the answer again, for the successor of a killed worker
         refresh("b", 102.0),
-        refresh("a", 102.5, status=400),
+        refresh("d", 102.5, status=400),
         refresh("c", 103.0),
     )
     assert run._expired(log, 101.9) == 0
@@ -141,6 +144,26 @@ def test_a_login_that_workers_think_lost_counts_as_logout():
     run._Watch(server, crew, 20.0, screen, shared=True)
     (view,) = shown
     assert view.figures == Figures(5, 5, 0, 0, 1, 0, 2)
+
+
+@pytest.mark.parametrize("interrupted", [1, 2])
+def test_an_unfinished_comparison_is_not_shown(monkeypatch, interrupted):
+    """Ctrl-C in the first run skips the second, and in the second forgets it."""
+    stop = threading.Event()
+    runs = []
+
+    def one_run(*args, **kwargs):
+        runs.append(kwargs["rotation"])
+        if len(runs) == interrupted:
+            stop.set()
+        return run._Result(1.0, FIGURES, (), None)
+
+    monkeypatch.setattr(run, "_run", one_run)
+    settings = {"seconds": 9, "workers": 3, "kills": False, "seed": None}
+    outcome = run.run(**settings, screen=None, stop=stop)
+    assert outcome.without is None
+    assert outcome.figures == FIGURES
+    assert runs == ["grace", "strict"][:interrupted]
 
 
 def test_seed_decides_when_and_whom_to_kill():

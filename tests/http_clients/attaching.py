@@ -47,8 +47,8 @@ class AttachingTests:
             ),
             store=MemoryStore(),
         )
-        answers = [driver.get(auth, server.api_url).json() for _ in range(20)]
-        assert {answer["scope"] for answer in answers} == {"read"}
+        responses = driver.series(auth, server.api_url, 20)
+        assert {response.json()["scope"] for response in responses} == {"read"}
         counts = server.counts()
         assert counts.token_requests == 1
         assert counts.api_ok == counts.api_requests == 20
@@ -153,4 +153,3 @@ class AttachingTests:
             driver.get(auth, server.api_url)
         assert [token.access_token for token in seen] == [auth.access_token()]
         assert seen[0].obtained_at >= before
-

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import threading
 import time
 
@@ -26,11 +27,11 @@ AMBIENT = (
 
 
 @pytest.fixture(autouse=True)
-def _no_ambient_settings(monkeypatch, tmp_path):
+def _no_ambient_settings(monkeypatch):
     for name in AMBIENT:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+    monkeypatch.setenv("NETRC", os.devnull)
 
 
 @pytest.fixture(autouse=True)

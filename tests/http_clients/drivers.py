@@ -42,6 +42,10 @@ class Driver:
     def post(self, auth, url, **options):
         return self.send(auth, "POST", url, **options)
 
+    def series(self, auth, url, count):
+        """Send so many requests one after the other; return the responses."""
+        return [self.get(auth, url) for _ in range(count)]
+
     def crowd(self, auth, url, count):
         """Send so many requests at once through one client.
 
@@ -79,10 +83,7 @@ class RequestsCall(Driver):
     def send(self, auth, method, url, **options):
         if "tamper" in options:
             return _tampering(auth, method, url, self._translated(options))
-        # The timeout is among the options.
-        return requests.request(  # noqa: S113
-            method, url, auth=auth, **self._translated(options)
-        )
+        return requests.request(method, url, auth=auth, **self._translated(options))
 
     def crowd(self, auth, url, count):
         return _in_threads(lambda: self.get(auth, url).status_code, count)
@@ -146,6 +147,10 @@ class HttpxClient(_HttpxFamily):
         with self.module.Client(auth=auth, **self._settings(options)) as client:
             return client.request(method, url, **options)
 
+    def series(self, auth, url, count):
+        with self.module.Client(auth=auth, **self._settings({})) as client:
+            return [client.get(url) for _ in range(count)]
+
     def crowd(self, auth, url, count):
         with self.module.Client(auth=auth, **self._settings({})) as client:
             return _in_threads(lambda: client.get(url).status_code, count)
@@ -202,6 +207,13 @@ class HttpxAsyncio(_HttpxFamily):
         async def main():
             async with self.client(auth, **_client_options(options)) as client:
                 return await client.request(method, url, **options)
+
+        return self.run(main)
+
+    def series(self, auth, url, count):
+        async def main():
+            async with self.client(auth) as client:
+                return [await client.get(url) for _ in range(count)]
 
         return self.run(main)
 

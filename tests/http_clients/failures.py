@@ -60,11 +60,20 @@ class FailureTests:
         assert str(url.split("/")[2]) in str(error)
         assert str(error.request.url) == api.url
         assert len(api.seen) == (0 if when == "before" else 1)
+        # A token that an API has refused is not tried again meanwhile.
+        with pytest.raises(driver.connection_error):
+            driver.get(auth, api.url)
+        assert len(api.seen) == (0 if when == "before" else 1)
         again = pickle.loads(pickle.dumps(error))
         assert type(again) is type(error)
         assert str(again) == str(error)
         assert again.retryable
         assert again.outcome_unknown == error.outcome_unknown
+        if driver.module.__name__ == "requests":
+            assert (again.request, again.response) == (None, None)
+        else:
+            with pytest.raises(RuntimeError, match=r"\.request property"):
+                _ = again.request
 
     def test_each_waiter_gets_an_error_of_its_own(self, driver, login, api):
         """Requests that fail together do not share one exception."""

@@ -111,10 +111,10 @@ class RedirectTests:
         assert api.authorizations == [f"Bearer {t}" for t in (old, new, new)]
         assert server.counts().token_requests == 1
 
-    def test_a_redirect_to_the_token_is_not_followed_elsewhere_by_the_retry(
+    def test_a_redirect_of_the_retry_takes_no_token_elsewhere(
         self, driver, server, login, api, serve
     ):
-        """A retry that is answered with a redirect to elsewhere takes no token there."""
+        """A retry that is answered with a redirect keeps the token to its origin."""
         other = serve()
         api.script = [unauthorized(), redirect(other.url)]
         assert driver.get(login(), api.url, follow=True).status_code == 200

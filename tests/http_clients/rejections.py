@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from tests.http_clients.api import INVALID_TOKEN, Reply, unauthorized
+from tests.http_clients.api import INVALID_TOKEN, Reply, told, unauthorized
 from tests.http_clients.logins import renewed_elsewhere
 
 
@@ -44,16 +44,38 @@ class RejectionTests:
         assert auth.access_token() != old
         assert server.counts().token_requests == 1
 
+    def test_a_token_that_worked_is_renewed_each_time_it_is_refused(
+        self, driver, server, login
+    ):
+        """What an origin has accepted and then refuses is worth a renewal. M12."""
+        auth = login()
+        for count in range(1, 4):
+            server.revoke_access_tokens()
+            assert driver.get(auth, server.api_url).status_code == 200
+            assert server.counts().token_requests == count
+
+    def test_a_token_that_works_without_a_retry_counts_as_accepted(
+        self, driver, server, login
+    ):
+        """A renewed token that an origin has accepted is renewed when it is refused."""
+        auth = login()
+        server.api_faults.reject(times=2)
+        assert driver.get(auth, server.api_url).status_code == 401
+        assert driver.get(auth, server.api_url).status_code == 200
+        server.revoke_access_tokens()
+        assert driver.get(auth, server.api_url).status_code == 200
+        assert server.counts().token_requests == 2
+
     def test_an_api_that_refuses_everything_causes_no_storm(
         self, driver, server, login, api
     ):
         """A hundred requests make at most two token requests. M32."""
         api.answer = unauthorized()
         auth = login()
-        statuses = [driver.get(auth, api.url).status_code for _ in range(100)]
-        assert statuses == [401] * 100
+        statuses = {r.status_code for r in driver.series(auth, api.url, 100)}
+        assert statuses == {401}
         assert server.counts().token_requests <= 2
-        assert len(api.seen) <= 102
+        assert 100 < len(api.seen) <= 102
 
     @pytest.mark.parametrize(
         "reply",
@@ -108,6 +130,20 @@ class RejectionTests:
         counts = server.counts()
         assert (counts.api_requests, counts.token_requests) == (2, 0)
 
+    def test_a_newer_token_is_adopted_even_right_after_a_rejection(
+        self, driver, server, login, api
+    ):
+        """That renewing has not helped yet says nothing about another one's token."""
+        tokens = server.issue()
+        good = f"Bearer {tokens['access_token']}"
+        api.answer = lambda r: told(r) if r.authorization == good else unauthorized()
+        auth = login()
+        assert driver.get(auth, api.url).status_code == 401
+        renewed_elsewhere(auth, tokens)
+        assert driver.get(auth, api.url).status_code == 200
+        assert len(set(api.authorizations)) == 3
+        assert server.counts().token_requests == 1
+
     def test_the_retry_uses_the_clients_own_settings(
         self, driver, server, login, serve, certificate
     ):
@@ -119,16 +155,18 @@ class RejectionTests:
         assert len(api.seen) == 2
 
     @pytest.mark.parametrize("own", [None, {"mine": "1", "sid": "old"}])
-    def test_cookies_of_the_401_are_sent_with_the_retry(
-        self, driver, login, api, own
-    ):
+    def test_cookies_of_the_401_are_sent_with_the_retry(self, driver, login, api, own):
         """A cookie that the 401 sets goes along, beside those of the caller. M79."""
         api.script = [unauthorized(INVALID_TOKEN, ("Set-Cookie", "sid=abc; Path=/"))]
         options = {"cookies": own} if own else {}
         assert driver.get(login(), api.url, **options).status_code == 200
         first, second = (_cookies(request) for request in api.seen)
-        assert first == (own or {})
-        assert second == {**(own or {}), "sid": "abc"}
+        assert first == sorted((own or {}).items())
+        kept = dict(own or {})
+        if driver.module.__name__ != "requests":
+            # In requests a cookie of the caller stays beside one of the same name.
+            kept.pop("sid", None)
+        assert second == sorted([*kept.items(), ("sid", "abc")])
 
     def test_what_the_caller_sees_of_a_retry(self, driver, login, api):
         """History, elapsed time, cookies and hooks, as they are documented. M79."""
@@ -165,4 +203,4 @@ class RejectionTests:
 
 def _cookies(request):
     text = request.headers.get("cookie", "")
-    return dict(pair.split("=") for pair in text.split("; ") if pair)
+    return sorted(tuple(pair.split("=")) for pair in text.split("; ") if pair)

@@ -56,6 +56,17 @@ class TestNetrc:
         assert [request.path for request in api.seen] == ["/things", "/b", "/b"]
         assert server.counts().token_requests == 0
 
+    def test_nobody_else_gets_the_token_in_place_of_a_password(
+        self, driver, login, api, serve
+    ):
+        """Where a redirect leads elsewhere, netrc's password is left alone."""
+        other = serve()
+        other.answer = unauthorized()
+        api.answer = redirect(other.url)
+        assert driver.get(login(), api.url, follow=True).status_code == 401
+        (authorization,) = other.authorizations
+        assert authorization.startswith("Basic ")
+
     def test_what_is_read_once_is_not_sent_again_for_it(self, driver, login, api):
         """A generator's request stays as it is; its caller gets the 401."""
         api.script = [redirect("/b", 307)]
@@ -115,3 +126,23 @@ def test_a_prepared_request_can_be_sent_for_ever(server, login):
             assert session.send(request, timeout=FOREVER).status_code == 200
             use_up(auth)
     assert server.counts().families_revoked == 0
+
+
+def test_a_session_that_takes_the_token_elsewhere_renews_nothing(
+    server, login, api, serve
+):
+    """Some programs have requests keep the header; a 401 there is not ours. M59."""
+
+    class Careless(requests.Session):
+        def rebuild_auth(self, prepared_request, response):
+            """Keep whatever is there."""
+
+    other = serve()
+    other.answer = unauthorized()
+    api.answer = redirect(other.url)
+    auth = login()
+    with Careless() as session:
+        session.auth = auth
+        assert session.get(api.url, timeout=FOREVER).status_code == 401
+    assert other.authorizations == [f"Bearer {auth.access_token()}"]
+    assert server.counts().token_requests == 0

@@ -99,15 +99,16 @@ def _storm_worker(build, server, path, seed, threads, barrier, outcomes):
     outcomes.put(dict(seen))
 
 
-def steady(build, server_or_resource, path, seed, seconds, outcomes, settings):
-    """Send requests for some seconds, and report the outcomes."""
-    auth = build(server_or_resource, path, seed, **settings)
-    url = getattr(server_or_resource, "api_url", None) or server_or_resource.resource
+def steady(build, server, path, seed, generation, outcomes, settings):
+    """Send requests until the login has reached a generation; report the outcomes."""
+    auth = build(server, path, seed, **settings)
+    url = getattr(server, "api_url", None) or server.resource
     seen = collections.Counter()
-    end = time.monotonic() + seconds
     number = 0
+    give_up = time.monotonic() + 60
     with requests.Session() as one, httpx.Client() as two, httpx2.Client() as three:
-        while time.monotonic() < end:
+        while auth._resolved().look().generation < generation:
+            assert time.monotonic() < give_up, f"nobody renewed: {seen}"
             client = (one, two, three)[number % 3]
             number += 1
             try:
@@ -119,25 +120,27 @@ def steady(build, server_or_resource, path, seed, seconds, outcomes, settings):
     outcomes.put(dict(seen))
 
 
-def run_steadily(build, server, path, seed, *, processes, seconds, **settings):
-    """Have several processes send requests for some seconds.
+def run_steadily(build, server, path, seed, *, processes, generation, **settings):
+    """Have several processes send requests until a login has reached a generation.
 
     Returns:
         How often each outcome came.
     """
+    build(server, path, seed).token()
     outcomes = SPAWN.SimpleQueue()
     workers = [
         SPAWN.Process(
             target=steady,
-            args=(build, server, path, seed, seconds, outcomes, settings),
+            args=(build, server, path, seed, generation, outcomes, settings),
         )
         for _ in range(processes)
     ]
     for worker in workers:
         worker.start()
-    total = collections.Counter()
-    for _ in workers:
-        total.update(outcomes.get())
     for worker in workers:
         worker.join()
+    total = collections.Counter()
+    while not outcomes.empty():
+        total.update(outcomes.get())
+    assert all(worker.exitcode == 0 for worker in workers)
     return total

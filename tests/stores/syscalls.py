@@ -55,8 +55,8 @@ class Syscalls:
                 real(target)  # the descriptor is gone even if close() fails
             if fails:
                 raise OSError(self.failure, os.strerror(self.failure), str(path))
-            if name == "close":
-                return None
+            if name in ("close", "fsync"):
+                return None  # no test outlives a power cut, and syncing is slow
             result = real(target, *args, **kwargs)
             if name == "open":
                 self._files[result] = path

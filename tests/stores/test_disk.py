@@ -34,10 +34,12 @@ class TestWriting:
         victim = tmp_path / "victim"
         victim.write_bytes(b"precious")
         monkeypatch.setattr(disk.secrets, "token_hex", lambda n: "00")
-        (tmp_path / ".file.00").symlink_to(victim)
-        with pytest.raises(errors.StoreNotWritable):
-            disk.write_private(tmp_path / "file", b"secret", durable=False)
-        assert victim.read_bytes() == b"precious"
+        for plant in (Path.symlink_to, Path.hardlink_to):
+            plant(tmp_path / ".file.00", victim)
+            with pytest.raises(errors.StoreNotWritable):
+                disk.write_private(tmp_path / "file", b"secret", durable=False)
+            assert victim.read_bytes() == b"precious"
+            assert not (tmp_path / "file").exists()
 
     def test_a_directory_that_cannot_be_synced_is_no_failure(
         self, monkeypatch, tmp_path

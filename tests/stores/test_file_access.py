@@ -18,6 +18,8 @@ from tests.stores.children import NOBODY, in_child
 from tests.stores.places import LOCK, MARK, NEXT, names, place
 from tests.stores.syscalls import Syscalls
 
+#: Somebody who is neither root, nor nobody, nor who runs the tests.
+STRANGER = 54321
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -36,7 +38,7 @@ def store(tmp_path):
 def give_away(path, monkeypatch):
     """Make a file somebody else's, or look so to those who are not root."""
     if os.geteuid() == 0:
-        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        os.chown(path, STRANGER, STRANGER, follow_symlinks=False)
         return
     number = path.lstat().st_ino
 
@@ -46,7 +48,7 @@ def give_away(path, monkeypatch):
             if found.st_ino != number:
                 return found
             fields = list(found)
-            fields[stat.ST_UID] = NOBODY
+            fields[stat.ST_UID] = STRANGER
             return os.stat_result(fields)
 
         return look
@@ -250,7 +252,7 @@ def test_a_foreign_file_is_refused_with_its_owner_and_the_remedy(
     give_away(path, monkeypatch)
     with pytest.raises(errors.TokenStoreError) as caught:
         turn(FileStore(store.path))
-    assert f"{path} belongs to user id {NOBODY}" in str(caught.value)
+    assert f"{path} belongs to user id {STRANGER}" in str(caught.value)
     assert f"chown {os.geteuid()} {path}" in str(caught.value)
 
 
@@ -261,7 +263,7 @@ def test_a_foreign_directory_is_refused(store, monkeypatch, name):
     give_away(store.path / name, monkeypatch)
     with pytest.raises(errors.TokenStoreError) as caught:
         turn(store)
-    assert f"belongs to user id {NOBODY}" in str(caught.value)
+    assert f"belongs to user id {STRANGER}" in str(caught.value)
     assert f"chown -R {os.geteuid()} {store.path / name}" in str(caught.value)
 
 

@@ -13,6 +13,7 @@ from oauth_auth.stores import keys
 from oauth_auth.stores.file import FileStore
 from oauth_auth.stores.keys import KEY_VARIABLE, KEYRING_VARIABLE, KeyChain, new_key
 from oauth_auth.testing.store_tools import ID, a_record, save
+from tests.stores.syscalls import Syscalls
 
 KEY, OTHER_KEY = new_key().reveal(), new_key().reveal()
 
@@ -73,7 +74,7 @@ class TestKeys:
             base64.b64encode(bytes(31)).decode(),
             base64.b64encode(bytes(33)).decode(),
             base64.b64encode(bytes(16)).decode(),
-            KEY[:-5] + "!!" + KEY[-3:],
+            KEY[:9] + "!!" + KEY[9:],
             KEY + "é",
             "passwørd",
         ],
@@ -161,6 +162,17 @@ class TestOrder:
         monkeypatch.setenv(KEY_VARIABLE, KEY)
         save(FileStore(tmp_path / "store"), a_record(1))
         assert not (tmp_path / "store" / "keys").exists()
+
+    def test_a_new_key_file_is_durable_before_anything_is_sealed(
+        self, monkeypatch, tmp_path
+    ):
+        """After a power cut there would be records, and no key to open them."""
+        calls = Syscalls(monkeypatch, tmp_path)
+        FileStore(tmp_path / "store").sealer.chain.all()
+        made = [name for name, _ in calls.calls]
+        end = len(made) - made[::-1].index("replace")
+        assert made[end - 3 : end + 2] == ["fsync", "close", "replace", "open", "fsync"]
+        assert calls.calls[end] == ("open", "store")
 
     def test_shared_stores_never_make_a_key(self, monkeypatch, keyring):
         """Each of their machines would seal under a key of its own."""

@@ -1,6 +1,7 @@
 """What every test sends, and how it looks for secrets that got out."""
 
 import sys
+import threading
 import traceback
 
 import pytest
@@ -47,6 +48,36 @@ def refused(url, library, http=None, *, timeout=AMPLE):
     error = caught.value
     assert_no_secret(told_by(error))
     return error
+
+
+def refused_amid(reached, ask):
+    """Have an exchange run into its deadline when it has come to a certain point.
+
+    Args:
+        reached: Returns whether it has come there.
+        ask: Called with the seconds; returns the error. Called again with more where
+            the machine was too busy to come so far.
+    """
+    for timeout in (SHORT, SHORT * 4, SHORT * 16):
+        error = ask(timeout)
+        if reached():
+            return error
+    pytest.fail("the point was never reached")
+
+
+def without_threads(patch):
+    """Have no thread start for an exchange; return the threads that were denied."""
+    start = threading.Thread.start
+    denied = []
+
+    def start_others(thread):
+        if thread.name == "oauth_auth exchange":
+            denied.append(thread)
+            raise RuntimeError
+        start(thread)
+
+    patch.setattr(threading.Thread, "start", start_others)
+    return denied
 
 
 def told_by(error):

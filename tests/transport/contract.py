@@ -26,10 +26,12 @@ from tests.transport.asking import (
     token_request,
     told_by,
     told_by_stack,
+    without_threads,
 )
 from tests.transport.servers import (
     FOREVER,
     answering,
+    endless,
     proxy,
     response,
     sending,
@@ -135,14 +137,6 @@ class TransportContract:
     def test_body_is_capped(self, serve):
         """Of a body without end one byte more than the limit is read."""
 
-        def endless(server, connection, _):
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")
-            try:
-                while not server.stop.is_set():
-                    connection.sendall(b"x" * 65536)
-            except OSError:
-                server.left.set()
-
         server = serve(endless)
         assert len(self.post(server.url).body) == LIMIT + 1
         assert server.left.wait(FOREVER)
@@ -183,6 +177,7 @@ class TransportContract:
         assert error.outcome_unknown is False
         assert f"127.0.0.1:{port}" in str(error)
         assert "Connection refused" in str(error)
+        assert "HttpOptions(verify=" not in str(error)
         assert type(error.__cause__).__module__.partition(".")[0] in self.modules
 
     def test_unresolvable_name_is_certain(self):
@@ -285,7 +280,10 @@ class TransportContract:
         """A client certificate is shown, from two files or from one."""
         tls = certificate.server_context(clients=certificate.path)
         server = serve(answering(), tls=tls)
-        self.refused(server.url, verify=certificate.path)
+        error = self.refused(server.url, verify=certificate.path)
+        # TLS 1.3 says so only after the request was sent, and another CA is no remedy.
+        assert error.outcome_unknown is True
+        assert "HttpOptions(verify=" not in str(error)
         cert = (certificate.path, certificate.key)
         if together:
             both = tmp_path / "both.pem"
@@ -327,6 +325,15 @@ class TransportContract:
         )
         assert error.outcome_unknown is False
         assert "403" in str(error)
+
+    def test_proxy_that_hangs_up_is_certain(self, serve):
+        """A proxy that hangs up on CONNECT did not get the request."""
+        between = serve(sending(b""))
+        error = self.refused(
+            "https://auth.invalid/token", proxy=f"http://127.0.0.1:{between.port}"
+        )
+        assert between.seen[0].method == "CONNECT"
+        assert error.outcome_unknown is False
 
     def test_proxy_that_is_down_is_certain(self):
         """A proxy that cannot be reached did not get the request."""
@@ -388,20 +395,12 @@ class TransportContract:
     def test_ctrl_c_inline_leaves(self, serve, listen, monkeypatch):
         """Where there is no thread Ctrl-C goes through, and leaves nothing open."""
 
-        def no_thread(_):
-            raise RuntimeError
-
         def act(line):
             if any(part in line for part in AFTER_THE_ANSWER):
                 raise KeyboardInterrupt
 
         server = serve(answering())
-        start = threading.Thread.start
-        monkeypatch.setattr(
-            threading.Thread,
-            "start",
-            lambda t: (no_thread if t.name == "oauth_auth exchange" else start)(t),
-        )
+        without_threads(monkeypatch)
         listen(act)
         with pytest.raises(KeyboardInterrupt):
             self.post(server.url)
@@ -432,6 +431,13 @@ class TransportContract:
         """A header that cannot be sent is named, and its value is not."""
         request = token_request("http://127.0.0.1:1/t", authorization=value)
         with pytest.raises(ConfigurationError, match="Authorization") as caught:
+            exchange(request, library=self.library, http=self.http(), timeout=FOREVER)
+        assert_no_secret(told_by(caught.value))
+
+    def test_m68_unsendable_body_is_not_quoted(self):
+        """A form that somebody forgot to encode is refused without its text."""
+        request = token_request("http://127.0.0.1:1/t", body=f"{FORM}\u20ac")
+        with pytest.raises(ConfigurationError, match="not encoded") as caught:
             exchange(request, library=self.library, http=self.http(), timeout=FOREVER)
         assert_no_secret(told_by(caught.value))
 

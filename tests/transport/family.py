@@ -8,9 +8,10 @@ import pytest
 
 from oauth_auth.errors import ConfigurationError
 from oauth_auth.transport import httpx_family
-from tests.transport.asking import SHORT, post, refused
-from tests.transport.contract import TransportContract
-from tests.transport.servers import FOREVER, answering, sending
+from oauth_auth.transport.body import LIMIT
+from tests.transport.asking import post, refused, refused_amid, without_threads
+from tests.transport.contract import TransportContract, closed_port
+from tests.transport.servers import FOREVER, answering, endless, sending, silent
 
 
 class FamilyFactoryContract(TransportContract):
@@ -92,6 +93,12 @@ class FamilyFactoryContract(TransportContract):
         assert seen.headers["Authorization"].startswith("Basic cmVw")
         assert events == []
 
+    def test_body_is_capped_without_the_private_method(self, serve, monkeypatch):
+        """A body without end is not read to its end in the second way either."""
+        monkeypatch.setattr(httpx_family, "_CHOOSER", "gone")
+        answer = post(serve(endless).url, None, self.module.Client)
+        assert len(answer.body) == LIMIT + 1
+
     def test_custom_transport_is_used(self):
         """A client's own transport answers, as in the tests of users."""
 
@@ -117,7 +124,15 @@ class FamilyFactoryContract(TransportContract):
 
     @pytest.mark.parametrize(
         ("name", "unknown"),
-        [("ConnectError", False), ("ReadError", True), ("DecodingError", True)],
+        [
+            ("ConnectError", False),
+            ("ConnectTimeout", False),
+            ("PoolTimeout", False),
+            ("ProxyError", False),
+            ("UnsupportedProtocol", False),
+            ("ReadError", True),
+            ("DecodingError", True),
+        ],
     )
     def test_failure_of_a_custom_transport(self, name, unknown):
         """What a transport does cannot be seen, so only clear words count as unsent."""
@@ -131,11 +146,52 @@ class FamilyFactoryContract(TransportContract):
         error = refused("https://auth.invalid/token", None, factory)
         assert error.outcome_unknown is unknown
 
+    def test_connecting_again_does_not_unsend(self, serve):
+        """A transport that sends, and then fails to connect elsewhere, has sent."""
+        server, module = serve(answering()), self.module
+        elsewhere = f"http://127.0.0.1:{closed_port()}/token"
+
+        class Twice(module.BaseTransport):
+            def handle_request(self, request):
+                with module.HTTPTransport() as first, module.HTTPTransport() as second:
+                    first.handle_request(request).close()
+                    request.url = module.URL(elsewhere)
+                    return second.handle_request(request)
+
+        def factory():
+            return module.Client(transport=Twice())
+
+        error = refused(server.url, None, factory)
+        assert "Connection refused" in str(error)
+        assert error.outcome_unknown is True
+
+    def test_each_connection_of_a_transport_is_watched(self, serve):
+        """The deadline cuts off the second connection of a transport as well."""
+        servers, module = [serve(answering()), serve(silent)], self.module
+
+        class Twice(module.BaseTransport):
+            def handle_request(self, request):
+                with module.HTTPTransport() as first, module.HTTPTransport() as second:
+                    first.handle_request(request).close()
+                    request.url = module.URL(servers[1].url)
+                    return second.handle_request(request)
+
+        def factory():
+            return module.Client(transport=Twice())
+
+        error = refused_amid(
+            servers[1].met.is_set,
+            lambda timeout: refused(servers[0].url, None, factory, timeout=timeout),
+        )
+        assert error.outcome_unknown is True
+        assert servers[1].left.wait(FOREVER)
+
     def test_hanging_custom_transport_is_unknown(self):
         """At the deadline a transport that cannot be seen may have sent everything."""
-        proceed = threading.Event()
+        begun, proceed = threading.Event(), threading.Event()
 
         def handle(_):
+            begun.set()
             proceed.wait(FOREVER)
             return self.module.Response(200)
 
@@ -143,19 +199,25 @@ class FamilyFactoryContract(TransportContract):
             return self.module.Client(transport=self.module.MockTransport(handle))
 
         try:
-            error = refused("https://auth.invalid/token", None, factory, timeout=SHORT)
+            error = refused_amid(
+                begun.is_set,
+                lambda timeout: refused(
+                    "https://auth.invalid/token", None, factory, timeout=timeout
+                ),
+            )
         finally:
             proceed.set()
         assert error.outcome_unknown is True
 
     def test_dribbling_custom_transport_ends_at_the_deadline(self):
         """A body that comes byte by byte from nowhere is given up between its bytes."""
-        ended = threading.Event()
+        begun, ended = threading.Event(), threading.Event()
         module = self.module
 
         class Dribble(module.SyncByteStream):
             def __iter__(self):
                 pause = threading.Event()
+                begun.set()
                 while not pause.wait(0.02):
                     yield b"x"
 
@@ -168,9 +230,19 @@ class FamilyFactoryContract(TransportContract):
             )
             return module.Client(transport=mock)
 
-        error = refused("https://auth.invalid/token", None, factory, timeout=SHORT)
+        def ask(timeout):
+            return refused("https://auth.invalid/token", None, factory, timeout=timeout)
+
+        error = refused_amid(begun.is_set, ask)
         assert error.outcome_unknown is True
         assert ended.wait(FOREVER)
+        begun.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            without_threads(patch)
+            inline = refused_amid(begun.is_set, ask)
+        assert "no complete answer within" in str(inline)
+        assert inline.outcome_unknown is True
+        assert inline.__cause__ is None
 
     def test_retrying_client_is_refused(self, serve):
         """A client that retries would spend a refresh token twice."""

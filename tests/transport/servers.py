@@ -44,6 +44,8 @@ class Server:
         self.port = self._listener.getsockname()[1]
         self.scheme = "https" if tls else "http"
         self.seen = []
+        #: Set when a connection was made, and its request seen.
+        self.met = threading.Event()
         #: Set when a client has closed its connection.
         self.left = threading.Event()
         #: Set when the test is over.
@@ -80,6 +82,7 @@ class Server:
             request = read_request(connection) if self._reading else None
             if request:
                 self.seen.append(request)
+            self.met.set()
             self._answer(self, connection, request)
 
     def wait_until_left(self, connection):
@@ -157,6 +160,16 @@ def answering(*args, **kwargs):
 def sending(data):
     """Return a function for `Server` that sends these bytes and hangs up."""
     return lambda _server, connection, _request: connection.sendall(data)
+
+
+def endless(server, connection, _):
+    """Send a body without end."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")
+    try:
+        while not server.stop.is_set():
+            connection.sendall(b"x" * 65536)
+    except OSError:
+        server.left.set()
 
 
 def silent(server, connection, _):

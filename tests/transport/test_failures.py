@@ -97,6 +97,20 @@ def test_copies_are_of_the_same_class():
     assert copy.__cause__.errno == 111
 
 
+def test_code_of_unknown_classes_does_not_run():
+    """No constructor of somebody's own runs where an answer may be at stake."""
+    made = []
+
+    class Own(Exception):  # noqa: N818  # somebody else's name
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(self)
+
+    Own.__module__ = "somebody.elses"
+    assert "somebody.elses" in str(scrubbed(Own("x")))
+    assert len(made) == 1
+
+
 def test_passwords_in_urls_are_masked():
     """A proxy's password is not told with its URL."""
     error = requests.exceptions.InvalidProxyURL(f"bad: http://me:{SECRETS[0]}@host")

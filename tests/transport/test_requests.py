@@ -9,9 +9,10 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.util import Retry
 
 from oauth_auth.errors import ConfigurationError
+from oauth_auth.transport.body import LIMIT
 from tests.transport.asking import post, refused
 from tests.transport.contract import TransportContract, closed_port
-from tests.transport.servers import FOREVER, answering, proxy, sending
+from tests.transport.servers import FOREVER, answering, endless, proxy, sending
 from tests.transport.stalling import StallContract
 
 
@@ -111,6 +112,12 @@ def test_m63_a_sessions_settings_win_over_the_environment(
     assert between.seen[0].method == "CONNECT"
 
 
+def test_hanging_up_is_called_that(serve):
+    """A server that hangs up without a word is told from one that talks nonsense."""
+    error = refused(serve(sending(b"")).url, "requests")
+    assert "closed without an answer" in str(error)
+
+
 def test_cut_off_headers_are_an_empty_answer(serve):
     """requests takes headers that end amid a line for whole: the body is empty."""
     server = serve(sending(b"HTTP/1.1 200 OK\r\nContent-Len"))
@@ -159,6 +166,26 @@ def test_session_that_does_not_retry_is_accepted(serve, retries):
     assert post(serve(answering()).url, None, factory).status == 200
 
 
+def test_response_that_is_not_read_to_its_end_is_closed(serve):
+    """A body that is longer than the limit is left, whoever else holds the answer."""
+    kept = []
+
+    class Keeping(HTTPAdapter):
+        def send(self, *args, **kwargs):
+            assert kwargs["stream"] is True
+            kept.append(super().send(*args, **kwargs))
+            return kept[-1]
+
+    def factory():
+        session = requests.Session()
+        session.mount("http://", Keeping())
+        return session
+
+    server = serve(endless)
+    assert len(post(server.url, None, factory).body) == LIMIT + 1
+    assert server.left.wait(FOREVER)
+
+
 class Failing(BaseAdapter):
     """An adapter of the user's own that opens no connection of urllib3."""
 
@@ -173,6 +200,14 @@ class Failing(BaseAdapter):
         pass
 
 
+class Odd(Failing):
+    """One whose pools are not those of urllib3."""
+
+    def get_connection_with_tls_context(self, *args, **kwargs):
+        return object()
+
+
+@pytest.mark.parametrize("adapter", [Failing, Odd])
 @pytest.mark.parametrize(
     ("error", "unknown"),
     [
@@ -181,12 +216,12 @@ class Failing(BaseAdapter):
         (ValueError("no"), True),
     ],
 )
-def test_failure_of_an_unknown_adapter(error, unknown):
+def test_failure_of_an_unknown_adapter(adapter, error, unknown):
     """What an adapter does cannot be seen, so only clear words count as unsent."""
 
     def factory():
         session = requests.Session()
-        session.mount("http://", Failing(error))
+        session.mount("http://", adapter(error))
         return session
 
     assert refused("http://127.0.0.1:1/t", None, factory).outcome_unknown is unknown

@@ -206,7 +206,8 @@ class Crew:
         for worker in self._workers:
             worker.stop_soon()
         for worker in self._workers:
-            worker.end(now=False)
+            # One that is still importing has sent nothing, and nobody should wait.
+            worker.end(now=not worker.slot[Cell.READY])
 
     def __enter__(self) -> Self:
         return self
