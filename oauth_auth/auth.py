@@ -10,8 +10,8 @@ The flow of one request, and where each step is:
              turn.py         journal, ask once, save
     retry    http_clients/   once; whatever comes back is the answer
 
-What all libraries share is in token_auth.py. This module imports every HTTP library
-that is installed; a program that wants just one imports, say,
+The settings and token methods are in token_auth.py. This module imports every HTTP
+library that is installed; a program that wants just one imports, say,
 `oauth_auth.http_clients.requests.RequestsAuth`, which is the same without the others.
 """
 

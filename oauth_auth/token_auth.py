@@ -1,24 +1,20 @@
 """TokenAuth: a grant, a store and the settings of both; no HTTP client.
 
-The classes of `oauth_auth.http_clients` add how their library's requests get the
-token, and how a 401 is answered.
+`oauth_auth.http_clients` adds how requests get the token, and how a 401 is answered.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
-from oauth_auth import protocol, sealed_pickle
-from oauth_auth.challenge import parse_challenges
+from oauth_auth import sealed_pickle
 from oauth_auth.endpoint import Reach, find_metadata, revoke
 from oauth_auth.grants.base import Grant
 from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import Origins
-from oauth_auth.proof import BEARER
 from oauth_auth.renewal import Terms
 from oauth_auth.seed import find_place
 from oauth_auth.sources import source_of
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oauth_auth.held import Held
-    from oauth_auth.protocol import Verdict
     from oauth_auth.renewal import TokenSource
     from oauth_auth.seed import Place
     from oauth_auth.stores.base import TokenStore
@@ -37,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["TokenAuth"]
 
 _LOCK_SECONDS: Final = 30.0
-_UNAUTHORIZED: Final = 401
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
@@ -207,16 +201,16 @@ class TokenAuth:
     async def arenew(self) -> Token:
         """Do what `renew` does, without blocking the event loop."""
         source = await self._aresolved()
-        seen = source.held or await _in_thread(source.look)
+        seen = source.held or await in_thread(source.look)
         return (await self._aheld(rejected=seen)).token
 
     async def alogin(self) -> Token:
         """Do what `login` does, without blocking the event loop."""
-        return await _in_thread(self.login)
+        return await in_thread(self.login)
 
     async def alogout(self) -> None:
         """Do what `logout` does, without blocking the event loop."""
-        await _in_thread(self.logout)
+        await in_thread(self.logout)
 
     def for_account(self, account: str) -> Self:
         """Return an object with the same settings for another person or tenant.
@@ -252,87 +246,6 @@ class TokenAuth:
             self._announce(held)
         return held
 
-    def _attachable(self, library: str) -> Held:
-        """Return a token whose Authorization header is made.
-
-        Raises:
-            OAuthAuthError: No token is to be had.
-        """
-        held = self._held(None, library)
-        if held.authorization is None:
-            try:
-                self._authorization(held)
-            except Exception as error:  # noqa: BLE001  # sorted by the next line
-                _raise_unless_expired(error)
-                held = self._held(held, library)
-                self._authorization(held)
-        return held
-
-    async def _aattachable(self, library: str) -> Held:
-        """Return what `_attachable` does, without blocking the event loop."""
-        held = await self._aheld(None, library)
-        if held.authorization is None:
-            try:
-                self._authorization(held)
-            except Exception as error:  # noqa: BLE001  # sorted by the next line
-                _raise_unless_expired(error)
-                held = await self._aheld(held, library)
-                self._authorization(held)
-        return held
-
-    def _authorization(self, held: Held) -> str:
-        """Return the Authorization header for a token.
-
-        Raises:
-            UnsupportedTokenTypeError: It cannot be presented.
-        """
-        if held.authorization is None:
-            held.authorization = BEARER.authorization(held.token).reveal()
-        return held.authorization
-
-    def _verdict(
-        self, held: Held, origin: str, *, carries_our_token: bool, **facts: Any
-    ) -> Verdict:
-        """Decide what to do about a 401; see `protocol.judge_401`."""
-        if carries_our_token:
-            self._resolved().look()
-        return self._judge(held, origin, carries_our_token=carries_our_token, **facts)
-
-    async def _averdict(
-        self, held: Held, origin: str, *, carries_our_token: bool, **facts: Any
-    ) -> Verdict:
-        """Return what `_verdict` does, without blocking the event loop."""
-        if carries_our_token:
-            await _in_thread(self._resolved().look)
-        return self._judge(held, origin, carries_our_token=carries_our_token, **facts)
-
-    def _judge(
-        self,
-        held: Held,
-        origin: str,
-        *,
-        challenges: Iterable[str],
-        carries_our_token: bool,
-        same_origin: bool,
-        replayable: bool,
-    ) -> Verdict:
-        source = self._resolved()
-        now = time.time()
-        verdict = protocol.judge_401(
-            status=_UNAUTHORIZED,
-            challenges=parse_challenges(challenges),
-            carries_our_token=carries_our_token,
-            same_origin=same_origin,
-            replayable=replayable,
-            other_token_held=source.held is not None and source.held is not held,
-            accepted_here=origin in held.accepted,
-            made_after_rejection_here=source.made_after_rejection(held, origin, now),
-        )
-        if verdict is not protocol.Verdict.RETURN:
-            held.rejected = True
-            source.note_rejection(origin, now)
-        return verdict
-
     # -- settings -------------------------------------------------------------------
 
     def _resolved(self) -> TokenSource:
@@ -350,7 +263,7 @@ class TokenAuth:
         if self._source is None and (
             self._store not in _identifiers or self._grant.needs_person
         ):
-            await _in_thread(self._resolved)
+            await in_thread(self._resolved)
         return self._resolved()
 
     def _terms_for(self, library: str | None) -> Terms:
@@ -416,16 +329,6 @@ class TokenAuth:
         return sealed_pickle.reduce(type(self), self._grant, self._settings())
 
 
-def _raise_unless_expired(error: Exception) -> None:
-    """Let oauthlib's TokenExpiredError pass: a proof asks for a newer token by it."""
-    from oauthlib.oauth2 import TokenExpiredError
-
-    if not isinstance(error, TokenExpiredError) or isinstance(
-        error, errors.OAuthAuthError
-    ):
-        raise error
-
-
 def _default_store() -> TokenStore:
     from oauth_auth.stores.file import default_store
 
@@ -448,7 +351,8 @@ def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
     return identifier
 
 
-async def _in_thread(function: Callable[[], _Result]) -> _Result:
+async def in_thread(function: Callable[[], _Result]) -> _Result:
+    """Run what touches a disk or network without blocking the event loop."""
     import anyio.to_thread
 
     return await anyio.to_thread.run_sync(function)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
+from oauth_auth.http_clients.base import UNAUTHORIZED, RequestAuth
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origin_of
 from oauth_auth.protocol import Verdict
-from oauth_auth.token_auth import TokenAuth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from oauth_auth.held import Held
 
 __all__ = ["FlowAuth"]
-
-_UNAUTHORIZED = 401
 
 
 class _Sent(NamedTuple):
@@ -36,7 +34,7 @@ class _Sent(NamedTuple):
     position: int
 
 
-class FlowAuth(TokenAuth):
+class FlowAuth(RequestAuth):
     """What httpx and httpx2 share; their requests and responses have one shape."""
 
     # The flow reads neither, so that streams stay streams.
@@ -64,7 +62,7 @@ class FlowAuth(TokenAuth):
         request.headers["Authorization"] = held.authorization
         sent = _Sent(held, origin, *_file_of(request))
         response = yield request
-        if response.status_code != _UNAUTHORIZED:
+        if response.status_code != UNAUTHORIZED:
             _accepted(sent, response)
             return
         verdict = self._judged(sent, response)
@@ -77,7 +75,7 @@ class FlowAuth(TokenAuth):
         if verdict is not Verdict.RENEW_ONLY:
             again = self._prepared_again(sent, response, newer)
             response = yield again
-            if response.status_code != _UNAUTHORIZED:
+            if response.status_code != UNAUTHORIZED:
                 newer.accepted.add(origin)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
@@ -94,7 +92,7 @@ class FlowAuth(TokenAuth):
         request.headers["Authorization"] = held.authorization
         sent = _Sent(held, origin, *_file_of(request))
         response = yield request
-        if response.status_code != _UNAUTHORIZED:
+        if response.status_code != UNAUTHORIZED:
             _accepted(sent, response)
             return
         verdict = await self._ajudged(sent, response)
@@ -107,7 +105,7 @@ class FlowAuth(TokenAuth):
         if verdict is not Verdict.RENEW_ONLY:
             again = self._prepared_again(sent, response, newer)
             response = yield again
-            if response.status_code != _UNAUTHORIZED:
+            if response.status_code != UNAUTHORIZED:
                 newer.accepted.add(origin)
 
     def _judged(self, sent: _Sent, response: Any) -> Verdict:

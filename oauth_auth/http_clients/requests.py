@@ -12,24 +12,23 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar, get_cookie_header
 from requests.utils import get_netrc_auth, rewind_body
 
+from oauth_auth.http_clients.base import UNAUTHORIZED, RequestAuth
 from oauth_auth.http_clients.unreachable import unreachable_like
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origin_of
 from oauth_auth.protocol import Verdict
-from oauth_auth.token_auth import TokenAuth
 
 if TYPE_CHECKING:
     from oauth_auth.held import Held
 
 __all__ = ["RequestsAuth"]
 
-_UNAUTHORIZED = 401
 #: Where a prepared request keeps the token that its header was mended with; redirects
 #: and retries, which are copies, have none.
 _HELD = "_oauth_auth_held"
 
 
-class RequestsAuth(TokenAuth, AuthBase):
+class RequestsAuth(RequestAuth, AuthBase):
     """The token in requests: ``auth=`` of a call, or ``Session.auth``.
 
     See `oauth_auth.token_auth.TokenAuth` for the arguments.
@@ -66,7 +65,7 @@ class RequestsAuth(TokenAuth, AuthBase):
         # A prepared request may be sent many times, the next time with a newer token.
         held = getattr(request, _HELD, held)
         ours = request.headers.get("Authorization") == held.authorization
-        if response.status_code != _UNAUTHORIZED:
+        if response.status_code != UNAUTHORIZED:
             if ours and origin not in held.accepted:
                 held.accepted.add(origin)
             return response
@@ -128,7 +127,7 @@ class RequestsAuth(TokenAuth, AuthBase):
         again: requests.Response = connection.send(request, **kwargs)
         again.elapsed = timedelta(seconds=time.perf_counter() - start)
         again.history.append(response)
-        if again.status_code != _UNAUTHORIZED:
+        if again.status_code != UNAUTHORIZED:
             held.accepted.add(origin_of(request.url or ""))
         return again
 
@@ -162,7 +161,8 @@ def _add_cookies(
     before = request.headers.pop("Cookie", None)
     if before != get_cookie_header(jar, request):  # type: ignore[no-untyped-call] # has no types
         # The caller wrote the header, and requests lets that stand above all cookies.
-        request.headers["Cookie"] = before or ""
+        if before is not None:
+            request.headers["Cookie"] = before
         return
     extract_cookies_to_jar(jar, response.request, response.raw)  # type: ignore[no-untyped-call] # has no types
     request.prepare_cookies(jar)

@@ -113,14 +113,14 @@ def requests_in(temporary):
 
 
 def test_ctrl_c_ends_with_the_summary_so_far(tmp_path):
-    """Ctrl-C, even twice, ends all processes, and prints what happened so far."""
+    """Ctrl-C, and timeout before it, end all processes with what happened so far."""
     arguments = ["--seconds", "60", "--workers", "3", "--no-kills"]
     with started(tmp_path, "demo", *arguments) as process:
         assert eventually(lambda: requests_in(tmp_path) > 0)
         # The demo, the server, and three workers.
         assert len(family(tmp_path)) == 5
-        # As a terminal does, to all processes in the foreground.
-        os.killpg(process.pid, signal.SIGINT)
+        # To all processes in the foreground, as timeout(1) and a terminal do.
+        os.killpg(process.pid, signal.SIGTERM)
         os.killpg(process.pid, signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     assert re.search(r"^requests +[1-9]", stdout, re.MULTILINE)

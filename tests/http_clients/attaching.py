@@ -6,7 +6,8 @@ import time
 import pytest
 from oauthlib.oauth2 import TokenExpiredError
 
-from oauth_auth import ClientCredentials, MemoryStore, OAuthAuth, errors, token_auth
+from oauth_auth import ClientCredentials, MemoryStore, OAuthAuth, errors
+from oauth_auth.http_clients import base
 from oauth_auth.http_clients.httpx import HttpxAuth
 from oauth_auth.http_clients.httpx2 import Httpx2Auth
 from oauth_auth.http_clients.requests import RequestsAuth
@@ -78,7 +79,7 @@ class AttachingTests:
         """TokenExpiredError while attaching means a renewal, not a failed request."""
         auth = login()
         old = auth.access_token()
-        bearer = token_auth.BEARER
+        bearer = base.BEARER
 
         class Wary:
             bound = False
@@ -88,7 +89,7 @@ class AttachingTests:
                     raise TokenExpiredError
                 return bearer.authorization(token)
 
-        monkeypatch.setattr(token_auth, "BEARER", Wary())
+        monkeypatch.setattr(base, "BEARER", Wary())
         assert driver.get(auth, api.url).status_code == 200
         assert api.authorizations == [f"Bearer {auth.access_token()}"]
         assert auth.access_token() != old

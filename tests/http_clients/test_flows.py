@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 import trio
 
@@ -173,6 +174,25 @@ def _names_of_locks():
                 targets = getattr(node, "targets", None) or [node.target]
                 names |= {getattr(t, "attr", getattr(t, "id", "")) for t in targets}
     return names - {""}
+
+
+def test_a_warm_request_needs_no_thread(module, backend, server, monkeypatch):
+    """With a good token in memory an async request stays in its loop. M74, law 8."""
+    auth = person(server)
+    auth.access_token()
+
+    def refuse(*args, **kwargs):
+        raise AssertionError
+
+    async def main():
+        async with LocalApi(module).async_client(auth) as client:
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", refuse)
+                patch.setattr(anyio.to_thread, "run_sync", refuse)
+                patch.setattr(auth._resolved().store, "read", refuse)
+                return (await client.get(URL)).status_code
+
+    assert anyio.run(main, backend=backend) == 200
 
 
 class TestWhatIsYielded:

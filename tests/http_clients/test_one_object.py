@@ -115,6 +115,19 @@ class TestTogether:
             assert driver.get(auth, server.api_url).status_code == 200
         assert server.counts().token_requests == 1
 
+    def test_it_can_be_used_in_its_own_callback(self, server):
+        """on_token may ask for the token, or send a request with it. M71."""
+        seen = []
+
+        def on_token(token):
+            seen.append(auth.access_token())
+            seen.append(requests.get(server.api_url, auth=auth, timeout=FOREVER))
+
+        auth = machine(server, store=MemoryStore(), on_token=on_token)
+        assert auth.access_token() == seen[0]
+        assert seen[1].status_code == 200
+        assert server.counts().token_requests == 1
+
     def test_accounts_have_tokens_of_their_own(self, server):
         """for_account gives an object with the same settings for another person."""
         auth = machine(server, store=MemoryStore(), leeway=7.0)

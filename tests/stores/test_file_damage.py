@@ -63,6 +63,9 @@ def test_no_damage_makes_a_wrong_record(store):
         else:
             assert found == OLD
     assert refused > 1.9 * len(data)
+    path.write_bytes(data.replace(b"oauth_auth 1", b"oauth_auth 2"))
+    with pytest.raises(errors.StoreCorrupt):
+        store.read(ID)
     assert store.read(OTHER) == a_record(9)
 
 

@@ -75,6 +75,20 @@ def test_an_answer_of_another_key_is_never_overwritten(store, keys, monkeypatch)
         assert transaction.read() == NEW
 
 
+def test_a_mark_of_another_key_is_none(store, keys):
+    """It is no login, and must not keep a worker with older keys from its own."""
+    first, second, _ = keys
+    older = FileStore(store.path, keys=[first])
+    save(older, OLD)
+    newer = FileStore(store.path, keys=[first, second])
+    with newer.lock(ID, timeout=0) as transaction:
+        transaction.mark(a_mark(1))
+    assert newer.read(ID).mark == a_mark(1)
+    assert older.read(ID) == OLD
+    save(older, NEW)
+    assert older.read(ID) == NEW
+
+
 def test_a_claim_of_another_key_is_never_overwritten(store, keys):
     """Looking it up and setting it are both refused."""
     first, second, _ = keys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import signal
 import time
 from http import HTTPStatus
 from pathlib import Path
@@ -119,9 +120,7 @@ def _run(
         TemporaryDirectory(
             prefix="oauth-auth-demo-", ignore_cleanup_errors=True
         ) as name,
-        TestingServer(
-            access_token_lifetime=ACCESS_TOKEN_LIFETIME, rotation=rotation, grace=GRACE
-        ) as server,
+        _server(rotation) as server,
     ):
         directory = Path(name)
         with Crew(_job(server, directory, shared=shared), workers, directory) as crew:
@@ -140,6 +139,26 @@ def _run(
                 tuple(sorted(crew.failures())),
                 _refused_after(server, started) if figures.logouts else None,
             )
+
+
+def _server(rotation: Rotation) -> TestingServer:
+    """Start a server that signals to all our processes do not end before the demo.
+
+    A terminal and ``timeout`` send them so. What is blocked while a process starts is
+    blocked in it; here it is only held back meanwhile.
+    """
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    blockable = hasattr(signal, "pthread_sigmask")  # not on Windows
+    if blockable:
+        numbers = [getattr(signal, name) for name in names]
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        return TestingServer(
+            access_token_lifetime=ACCESS_TOKEN_LIFETIME, rotation=rotation, grace=GRACE
+        )
+    finally:
+        if blockable:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _job(server: TestingServer, directory: Path, *, shared: bool) -> Job:
