@@ -6,6 +6,7 @@ import contextvars
 import logging
 import os
 import threading
+import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,8 @@ __all__ = ["exchange"]
 
 #: The most seconds for which a fork waits until a connection is closed.
 _CLOSING: Final = 2.0
+#: The most seconds for which it waits until that thread has left the system as well.
+_LEAVING: Final = 0.5
 
 _log = logging.getLogger("oauth_auth")
 _said: set[str] = set()
@@ -36,16 +39,26 @@ _closing: set[threading.Thread] = set()
 def _forget_ended_threads() -> None:
     # A copy first: other exchanges add theirs meanwhile.
     for thread in tuple(_closing):
-        if not thread.is_alive():
+        if not thread.is_alive() and not _in_the_system(thread):
             _closing.discard(thread)
 
 
+def _in_the_system(thread: threading.Thread) -> bool:
+    # Elsewhere than on Linux there is no such path, and nothing to be seen.
+    return os.path.exists(f"/proc/self/task/{thread.native_id}")  # noqa: PTH110  # no pathlib amid a fork
+
+
 def _let_connections_close() -> None:
-    # While a thread frees its SSLContext it may hold a lock of OpenSSL, which a fork
-    # would leave locked in the child, where every later exchange would hang. The answer
-    # itself does not wait for this: it has to be saved.
+    # OpenSSL cleans up after a thread when that ends, and holds a lock meanwhile. A
+    # fork at that moment would leave it locked in the child, whose next thread to use
+    # TLS would hang in SSL_CTX_new for ever: 1 in 1,000 forks right after an exchange.
+    # Python's join() returns before the cleaning up, so it is not enough. The answer
+    # itself does not wait for any of this: it has to be saved.
     for thread in tuple(_closing):
         thread.join(_CLOSING)
+        patience = time.monotonic() + _LEAVING
+        while _in_the_system(thread) and time.monotonic() < patience:
+            time.sleep(0.0001)
     _closing.clear()
 
 

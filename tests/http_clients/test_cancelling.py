@@ -81,7 +81,7 @@ async def cancelled_at(gate, client, *, opening=False):
 
 
 class TestCancelledTasks:
-    """M78, and DESIGN's promise that a cancelled caller leaves and the flight flies."""
+    """M78, and the promise that a cancelled caller leaves and the flight flies."""
 
     def test_while_the_token_request_is_under_way(self, module, backend, server, gate):
         """The next caller has the token that the cancelled one asked for."""

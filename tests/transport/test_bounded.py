@@ -196,6 +196,30 @@ def test_m69_a_fork_waits_for_connections_that_are_closing(serve):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+def test_m69_a_fork_waits_for_threads_that_are_leaving(monkeypatch):
+    """A thread that Python calls ended may still be inside OpenSSL, and is awaited."""
+    proceed = threading.Event()
+    leaving = threading.Thread(target=proceed.wait, args=(FOREVER,))
+    leaving.start()
+
+    class Ended:
+        native_id = leaving.native_id
+
+        def join(self, timeout):
+            # Later than the fork would be, were it not to wait.
+            threading.Timer(0.1, proceed.set).start()
+
+        def is_alive(self):
+            return False
+
+    monkeypatch.setattr(bounded, "_closing", {Ended()})
+    bounded._forget_ended_threads()
+    bounded._let_connections_close()
+    assert not bounded._in_the_system(Ended())
+    assert bounded._closing == set()
+    leaving.join(FOREVER)
+
+
 def test_user_info_in_a_url_is_refused():
     """A password in the endpoint's URL would become a header of its own."""
     request = Request("GET", "http://me:pw@127.0.0.1:1/t", {})
