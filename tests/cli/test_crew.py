@@ -107,7 +107,7 @@ def test_every_library_works_and_a_killed_worker_is_replaced(server, tmp_path):
     with Crew(job(server, tmp_path), len(LIBRARIES), tmp_path) as crew:
         crew.wait_ready(stop)
         assert [row.last for row in crew.rows()] == ["ready"] * len(LIBRARIES)
-        crew.begin()
+        crew.begin(threading.Event())
         assert eventually(lambda: all(row.requests for row in crew.rows()))
         before = crew.rows()
         crew.kill_one(random.Random(1))
@@ -138,7 +138,7 @@ def test_a_worker_that_ends_by_itself_is_a_failure(server, tmp_path):
     broken = job(server, tmp_path)._replace(client_id="")
     with Crew(broken, 1, tmp_path) as crew:
         crew.wait_ready(threading.Event())
-        crew.begin()
+        crew.begin(threading.Event())
         (failure,) = crew.failures()
         assert failure.worker == "worker 1 (requests)"
         assert failure.text.startswith("ended with exit code 1: oauth_auth.errors.")
@@ -165,7 +165,7 @@ def test_a_failing_api_is_seen_by_the_workers(server, tmp_path):
     with Crew(job(server, tmp_path), 1, tmp_path) as crew:
         crew.wait_ready(threading.Event())
         server.api_faults.answer(500, times=2)
-        crew.begin()
+        crew.begin(threading.Event())
         assert eventually(lambda: crew.total(Cell.FAILURES) == 2)
         crew.stop()
         assert {f.text for f in crew.failures()} == {"500 Internal Server Error"}

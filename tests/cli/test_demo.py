@@ -67,7 +67,7 @@ def test_no_request_fails_and_nobody_is_logged_out(done):
     assert done.summary["failures"] == 0
     assert done.summary["logouts"] == 0
     assert done.summary["reuse_detected"] == 0
-    assert done.summary["requests"] > 4
+    assert done.summary["requests"] > 0
     assert done.code == 0
 
 

@@ -16,7 +16,7 @@ class CrowdTests:
     ):
         """All of them succeed, and none goes out without a token. M05-M07, M23."""
         auth = login(expired=True)
-        server.token_faults.delay(before=0.2)
+        server.token_faults.delay(before=0.05)
         assert driver.crowd(auth, server.api_url, COUNT) == [200] * COUNT
         counts = server.counts()
         assert counts.token_requests == 1

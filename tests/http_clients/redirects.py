@@ -8,8 +8,16 @@ from tests.http_clients.api import redirect, unauthorized
 class RedirectTests:
     """Every client keeps the token within the origin that the caller named."""
 
-    @pytest.mark.parametrize("status", [302, 307])
-    @pytest.mark.parametrize("way", ["port", "host", "relative", "userinfo"])
+    @pytest.mark.parametrize(
+        ("way", "status"),
+        [
+            ("port", 302),
+            ("port", 307),
+            ("host", 302),
+            ("relative", 308),
+            ("userinfo", 307),
+        ],
+    )
     def test_nobody_else_gets_the_token(
         self, driver, server, login, api, serve, way, status
     ):

@@ -99,7 +99,7 @@ def test_many_tasks_at_expiry_make_one_token_request(server, name, count, backen
         ),
         store=MemoryStore(),
     )
-    server.token_faults.delay(before=0.1)
+    server.token_faults.delay(before=0.05)
 
     async def main():
         async with (
@@ -125,7 +125,7 @@ def test_threads_with_an_object_each_while_tokens_run_out(server, login):
         mine = OAuthAuth(auth._grant, **auth._settings())
         with requests.Session() as session:
             session.auth = mine
-            while time.monotonic() < started + 1.5:
+            while time.monotonic() < started + 1.0:
                 response = session.get(server.api_url, timeout=FOREVER)
                 if response.status_code != 200:
                     failures.append(response.status_code)

@@ -164,10 +164,14 @@ class Crew:
                 return
             stop.wait(_LOOK)
 
-    def begin(self) -> None:
-        """Let all send requests."""
+    def begin(self, stop: threading.Event) -> None:
+        """Let all send requests, and wait for the first that has a result."""
         for worker in self._workers:
             worker.begin()
+        while not (self.total(Cell.REQUESTS) or stop.wait(_LOOK)):
+            self.inspect()
+            if all(worker.failure for worker in self._workers):
+                return
 
     def kill_one(self, chance: random.Random) -> None:
         """Kill a worker that is at work, and start another in its place."""

@@ -128,7 +128,7 @@ def _run(
             crew.wait_ready(stop)
             started = time.time()
             if not stop.is_set():
-                crew.begin()
+                crew.begin(stop)
                 watch.follow(killer, stop)
             elapsed, ended = watch.elapsed, time.time()
             crew.stop()
