@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
+from oauth_auth.stores.once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oauth_auth.secret import SecretSource
-    from oauth_auth.stores.base import Record, TokenStore
+    from oauth_auth.stores.base import Record, TokenStore, Transaction
 
 __all__ = ["Identifier"]
 
 _ID_KEY: Final = "id-key"
-#: A first use may meet another process that is making the key, which is quick.
-_LOCK_SECONDS: Final = 10.0
 _DIGITS: Final = 40
 
 
@@ -52,7 +51,7 @@ class Identifier:
             TokenStoreError: The store cannot be read, or the key cannot be made.
         """
         try:
-            key = _kept_key(store.read(_ID_KEY)) or _made(store)
+            key = _made(store)
         except errors.StoreCorrupt as error:
             # Without the remedy, which is for records that come back by a login.
             damage = str(error).partition(";")[0]
@@ -110,11 +109,15 @@ def _kept_key(record: Record | None) -> Secret | None:
 
 
 def _made(store: TokenStore) -> Secret:
-    # Two workers that start together must come to the same ids.
-    with store.lock(_ID_KEY, timeout=_LOCK_SECONDS) as transaction:
+    def make(transaction: Transaction) -> Secret:
         record = transaction.read()
         key = _kept_key(record)
         if key is None:
             key = _new_id_key()
             transaction.save(record.succeed(document={"key": key.reveal()}))
-    return key
+        return key
+
+    # Two workers that start together must come to the same ids.
+    return made_once(
+        lambda: _kept_key(store.read(_ID_KEY)), store.lock(_ID_KEY, timeout=0), make
+    )

@@ -9,15 +9,13 @@ from oauth_auth.secret import Secret
 from oauth_auth.stores import disk
 from oauth_auth.stores.file_lock import FileLock
 from oauth_auth.stores.keys import new_key
+from oauth_auth.stores.once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["KeyFile"]
-
-#: Another process that makes the key holds the lock for an instant.
-_LOCK_SECONDS: Final = 10.0
 
 
 @final
@@ -64,8 +62,8 @@ class KeyFile:
             return kept
         directory = self.path.parent
         disk.make_private_directory(directory)
-        # Two workers that start together would each seal under a key of their own.
-        with FileLock(directory / "keys.lock", _LOCK_SECONDS):
+
+        def make(_held: object) -> Secret:
             kept = look()
             if kept is not None:
                 return kept
@@ -77,7 +75,10 @@ class KeyFile:
                 )
             made = new_key()
             keep(made)
-        return made
+            return made
+
+        # Two workers that start together would each seal under a key of their own.
+        return made_once(look, FileLock(directory / "keys.lock", 0), make)
 
     def _read(self) -> Secret | None:
         data = disk.read_private(self.path, strict=True)

@@ -74,10 +74,10 @@ class Watch:
         """Return the seconds that are left.
 
         Raises:
-            OutOfTime: None are left, or nobody waits any more.
+            OutOfTime: None are left.
         """
         left = self.left
-        if not left or self._abandoned:
+        if not left:
             raise OutOfTime(self._late)
         return left
 
