@@ -41,7 +41,9 @@ def test_printable_and_short(text, expected):
 
 
 @pytest.mark.parametrize(
-    "spell", [str, quote_plus, lambda text: quote(text, safe="")], ids=str
+    "spell",
+    [str, quote_plus, lambda text: quote(text, safe="")],
+    ids=["plain", "plus", "percent"],
 )
 @settings(deadline=None)
 @given(secret=_SECRETS, before=_WORDS, after=_WORDS)

@@ -78,6 +78,7 @@ class TestKeys:
             KEY + "é",
             "passwørd",
         ],
+        ids=["short", "31", "33", "16", "marks", "accent", "password"],
     )
     def test_anything_else_is_refused_and_not_shown(self, text):
         """A mistyped key is named by its place in the list, not by its text."""
