@@ -30,14 +30,14 @@ class Held:
         "fresh_until",
         "generation",
         "rejected",
-        "rejection",
+        "rejections",
         "token",
     )
 
     def __init__(self, token: Token, record: Record) -> None:
         self.token: Final = token
         self.generation: Final = record.generation
-        self.rejection: Final = record.rejection
+        self.rejections: Final = record.rejections
         #: The Authorization header, once somebody needed it.
         self.authorization: str | None = None
         #: The origins that answered it with anything but a 401.

@@ -282,6 +282,7 @@ def judge_401(
     other_token_held: bool,
     accepted_here: bool,
     made_after_rejection_here: bool,
+    renewed_enough_for_it: bool,
 ) -> Verdict:
     """Decide what a 401 of an API is answered with (RFC 6750 section 3.1).
 
@@ -296,6 +297,8 @@ def judge_401(
         accepted_here: Whether this origin has accepted this token before.
         made_after_rejection_here: Whether the token was made after, and less than a
             minute after, this origin rejected one.
+        renewed_enough_for_it: Whether this origin's rejections have led to several
+            renewals within the last minute.
     """
     # A redirect's target must not make us renew, nor see what is renewed.
     if status != 401 or not (carries_our_token and same_origin):  # noqa: PLR2004
@@ -312,7 +315,8 @@ def judge_401(
         return Verdict.RETURN
     if other_token_held:
         return Verdict.ADOPT if replayable else Verdict.RENEW_ONLY
-    if made_after_rejection_here and not accepted_here:
-        # Renewing has not helped; an API that accepts nothing must cause no storm.
+    if renewed_enough_for_it or (made_after_rejection_here and not accepted_here):
+        # Renewing has not helped. An API that accepts nothing, or nothing at one of
+        # its paths, must cause no storm.
         return Verdict.RETURN
     return Verdict.RENEW if replayable else Verdict.RENEW_ONLY

@@ -27,6 +27,7 @@ from oauth_auth import flight
 from oauth_auth.endpoint import TokenRequest, find_metadata
 from oauth_auth.held import Held
 from oauth_auth.lazy_errors import errors
+from oauth_auth.rejections import Rejections
 from oauth_auth.stores.base import Record
 from oauth_auth.turn import SAVE_SECONDS, Turn, hold
 
@@ -47,11 +48,6 @@ _FIRST_LOOK, _LAST_LOOK = 0.002, 0.025
 _FLIGHTS: Final = 5
 #: Background renewals look this often whether somebody has logged in again.
 _REFUSED_PAUSE: Final = 60.0
-#: A token made because of a rejection is not replaced for another within this time
-#: (seconds): an API that refuses everything must not cause a storm of renewals.
-_STORM: Final = 60.0
-#: How many origins' refusals one process remembers.
-_ORIGINS_KEPT: Final = 256
 _EXCHANGES: Final = 4  # two for metadata, the request, its replay
 
 _log = logging.getLogger("oauth_auth")
@@ -120,8 +116,7 @@ class TokenSource:
         self.mark: Mark | None = None
         #: No background renewal before this time (monotonic): the last one failed.
         self.quiet_until = 0.0
-        #: When each origin last refused a token, in seconds since the epoch.
-        self.rejections: dict[str, float] = {}
+        self.rejections: Final = Rejections()
         #: What was said in the log once and need not be said again.
         self.said: set[Hashable] = set()
 
@@ -368,7 +363,10 @@ class TokenSource:
             self._be_quiet(error)
             raise
         token = answer.token
-        record = Record(generation=generation + 1, token=token)
+        rejections = self.held.rejections if self.held else ()
+        if rejected is not None:
+            rejections = self.rejections.added_to(rejections)
+        record = Record(generation=generation + 1, token=token, rejections=rejections)
         held = self._adopt(record)
         assert held is not None  # noqa: S101  # the token is newer and presentable
         return held
@@ -380,29 +378,6 @@ class TokenSource:
             pause = mark.duration if mark.kind == "hold" else _REFUSED_PAUSE
         self.quiet_until = time.monotonic() + pause
         _log.warning("not renewed: %s", error)
-
-    # -- what APIs said --------------------------------------------------------------
-
-    def note_rejection(self, origin: str, now: float) -> None:
-        """Remember that an origin refused a token."""
-        if len(self.rejections) >= _ORIGINS_KEPT:
-            self.rejections.clear()
-        self.rejections[origin] = now
-
-    def made_after_rejection(self, held: Held, origin: str, now: float) -> bool:
-        """Whether a token was made because its predecessor was refused here lately.
-
-        "Lately" is a minute, and less for tokens that live only seconds: those may
-        well have expired since.
-        """
-        life = held.token.lifetime
-        lately = _STORM if life is None else min(_STORM, life / 2)
-        refused_at = self.rejections.get(origin)
-        if held.rejection is not None and held.rejection[0] == origin:
-            refused_at = max(refused_at or 0.0, held.rejection[1])
-        if refused_at is None or not 0 <= now - refused_at < lately:
-            return False
-        return held.token.obtained_at >= refused_at
 
     def say_once(self, level: int, key: Hashable, message: str, *args: object) -> None:
         """Log something that need not be said again for this record."""

@@ -104,6 +104,7 @@ def _plant(store: TokenStore, record_id: str, seeded: Record) -> None:
                     configuration=seeded.configuration,
                     about=seeded.about,
                     claims=record.claiming(fingerprint),
+                    rejections=(),
                 )
             )
         store.claim(fingerprint, record_id)

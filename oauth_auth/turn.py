@@ -182,9 +182,9 @@ class Turn:
         spent = grant.refresh_token_of(token)
         if spent is not None:
             claims = record.claiming(terms.identifier.fingerprint(spent))
-        rejection = None
-        if self._rejected is not None and source.rejections:
-            rejection = max(source.rejections.items(), key=lambda item: item[1])
+        rejections = record.rejections
+        if self._rejected is not None:
+            rejections = source.rejections.added_to(rejections)
         known = source.held.generation if source.held else 0
         # Memory may be ahead of a store that could not be written, or was put back:
         # generations never restart.
@@ -195,7 +195,7 @@ class Turn:
             configuration=terms.configuration,
             about=grant.about(terms.account),
             claims=claims,
-            rejection=rejection,
+            rejections=rejections,
         )
         try:
             self._transaction.save(new)

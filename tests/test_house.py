@@ -41,6 +41,7 @@ LAYERS = [
     "grants",
     "flight",
     "held",
+    "rejections",
     "turn",
     "seed",
     "renewal",

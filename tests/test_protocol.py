@@ -377,6 +377,7 @@ _FLAGS = (
     "other_token_held",
     "accepted_here",
     "made_after_rejection_here",
+    "renewed_enough_for_it",
 )
 
 
@@ -390,6 +391,7 @@ def expected_verdict(status, challenge, flags):
         (challenge == "nonce", Verdict.RETURN),
         (flags["other_token_held"] and flags["replayable"], Verdict.ADOPT),
         (flags["other_token_held"], Verdict.RENEW_ONLY),
+        (flags["renewed_enough_for_it"], Verdict.RETURN),
         (
             flags["made_after_rejection_here"] and not flags["accepted_here"],
             Verdict.RETURN,

@@ -99,11 +99,12 @@ class RequestAuth(TokenAuth):
             replayable=replayable,
             other_token_held=source.held is not None and source.held is not held,
             accepted_here=origin in held.accepted,
-            made_after_rejection_here=source.made_after_rejection(held, origin, now),
+            made_after_rejection_here=source.rejections.explain(held, origin, now),
+            renewed_enough_for_it=source.rejections.exhaust(held, origin, now),
         )
         if verdict is not protocol.Verdict.RETURN:
             held.rejected = True
-            source.note_rejection(origin, now)
+            source.rejections.note(origin, now)
         return verdict
 
 

@@ -83,8 +83,8 @@ class Record(NamedTuple):
     about: Mapping[str, str] = {}
     #: Keyed fingerprints of its seeds and refresh tokens, newest last.
     claims: tuple[str, ...] = ()
-    #: Where and when the token before this one was rejected: (origin, seconds).
-    rejection: tuple[str, float] | None = None
+    #: The rejections for which its last generations were made: (origin, seconds).
+    rejections: tuple[tuple[str, float], ...] = ()
     #: Anything else that is kept like a record: server metadata, the store's id key.
     document: Mapping[str, Any] | None = None
     mark: Mark | None = None
@@ -108,7 +108,6 @@ class Record(NamedTuple):
 
     def succeed(self, **changes: Any) -> Self:
         """Return the next generation with these changes."""
-        changes.setdefault("rejection", None)
         return self._replace(
             generation=self.generation + 1, mark=None, journal=None, **changes
         )
@@ -290,8 +289,7 @@ def decode(kind: type[_Kept], text: Secret) -> _Kept | None:
             token = data["token"]
             data["token"] = None if token is None else Token(**token)
             data["claims"] = tuple(data["claims"])
-            if data["rejection"] is not None:
-                data["rejection"] = tuple(data["rejection"])
+            data["rejections"] = tuple(map(tuple, data["rejections"]))
         value = kind(**data)
         int(value.generation)  # a text in its place would break every comparison
     except Exception:  # noqa: BLE001  # whatever is wrong with it, it is no record

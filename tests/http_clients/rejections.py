@@ -77,6 +77,19 @@ class RejectionTests:
         assert server.counts().token_requests <= 2
         assert 100 < len(api.seen) <= 102
 
+    def test_an_api_that_refuses_one_of_its_paths_causes_no_storm(
+        self, driver, server, login, api
+    ):
+        """A path that takes no token costs three renewals, not one each time. M32."""
+        api.answer = lambda r: unauthorized() if r.path == "/b" else told(r)
+        auth = login()
+        for _ in range(20):
+            assert driver.get(auth, f"{api.origin}/a").status_code == 200
+            assert driver.get(auth, f"{api.origin}/b").status_code == 401
+        assert server.counts().token_requests == 3
+        # Two tries of /b for each renewal, and one for each time without.
+        assert len(api.seen) == 20 + 3 * 2 + 17
+
     @pytest.mark.parametrize(
         "reply",
         [
