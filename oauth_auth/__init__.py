@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oauth_auth.auth import OAuthAuth
+    from oauth_auth.grants.authorization_code import AuthorizationCode
     from oauth_auth.grants.client_credentials import ClientCredentials
+    from oauth_auth.grants.device_code import DeviceCode
     from oauth_auth.grants.refresh_token import RefreshToken
     from oauth_auth.secret import FromEnv, FromFile
     from oauth_auth.server import AuthorizationServer
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from oauth_auth.transport import HttpOptions
 
 __all__ = [
+    "AuthorizationCode",
     "AuthorizationServer",
     "ClientCredentials",
+    "DeviceCode",
     "FileStore",
     "FromEnv",
     "FromFile",
@@ -39,8 +43,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AuthorizationCode": "grants.authorization_code",
     "AuthorizationServer": "server",
     "ClientCredentials": "grants.client_credentials",
+    "DeviceCode": "grants.device_code",
     "FileStore": "stores.file",
     "FromEnv": "secret",
     "FromFile": "secret",

@@ -2,6 +2,9 @@
 
     OAuthAuthError                    also oauthlib's OAuth2Error
     +-- LoginRequired                 a person: log in (again)
+    +-- LoginFailed                   a login came to nothing: log in again
+    |   +-- AccessDeniedError         the person, or the server, said no
+    |   +-- MismatchingStateError     an answer to another login
     +-- TokenEndpointError            the authorization server said no
     |   +-- InvalidGrantError, InvalidClientError, ...   RFC 6749 section 5.2
     |   +-- ServerError, TemporarilyUnavailableError     try again later
@@ -28,6 +31,7 @@ from typing import Any, TypeAlias
 from oauthlib.oauth2.rfc6749 import errors as oauthlib_errors
 
 __all__ = [
+    "AccessDeniedError",
     "ConfigurationError",
     "EndpointUnreachable",
     "InvalidClientError",
@@ -35,7 +39,9 @@ __all__ = [
     "InvalidRequestError",
     "InvalidScopeError",
     "KeyMismatch",
+    "LoginFailed",
     "LoginRequired",
+    "MismatchingStateError",
     "OAuthAuthError",
     "ServerError",
     "StoreConflict",
@@ -106,6 +112,28 @@ class LoginRequired(OAuthAuthError, oauthlib_errors.TokenExpiredError):
     """
 
     error = "login_required"
+
+
+class LoginFailed(OAuthAuthError):
+    """A login was not finished: refused, not answered in time, or answered wrongly.
+
+    ``.error`` is the server's code (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5)
+    where it sent one.
+    """
+
+    error = "login_failed"
+
+
+class AccessDeniedError(LoginFailed, oauthlib_errors.AccessDeniedError):
+    """The person, or a rule of the server, refused the login."""
+
+    error = "access_denied"
+
+
+class MismatchingStateError(LoginFailed, oauthlib_errors.MismatchingStateError):
+    """An authorization response that does not belong to this login."""
+
+    error = "mismatching_state"
 
 
 class TokenEndpointError(OAuthAuthError):

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from oauth_auth import sealed_pickle
-from oauth_auth.endpoint import Reach, find_metadata, revoke
+from oauth_auth.endpoint import Reach
 from oauth_auth.grants.base import Grant
 from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
@@ -31,14 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = ["TokenAuth"]
 
-_LOCK_SECONDS: Final = 30.0
-
 _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
 #: Bounds of what one process remembers.
 _ANNOUNCED_KEPT: Final = 64
 _IDENTIFIERS_KEPT: Final = 1024
 _identifiers: dict[TokenStore, Identifier] = {}
+#: Threads of one event loop that read stores and finish logins at a time.
+_THREADS: Final = 64
+_limiter: Any = None
 
 
 class TokenAuth:
@@ -140,56 +140,6 @@ class TokenAuth:
         seen = source.held or source.look()
         return self._held(rejected=seen).token
 
-    def login(self) -> Token:
-        """Start a new login, whatever the last one came to.
-
-        Raises:
-            ConfigurationError: This grant cannot; the message says what to do.
-            OAuthAuthError: No token is to be had.
-        """
-        grant = self._grant
-        if grant.needs_person:
-            raise errors.ConfigurationError(f"{grant!r} cannot log in: {grant.remedy}")
-        source = self._resolved()
-        source.mark = None
-        with (
-            contextlib.suppress(errors.StoreNotWritable),
-            source.store.lock(source.record_id, timeout=_LOCK_SECONDS) as transaction,
-        ):
-            transaction.mark(None)
-        return self.renew()
-
-    def logout(self) -> None:
-        """Revoke the token at the server (RFC 7009), and delete it here.
-
-        Raises:
-            OAuthAuthError: The server was not told; the token is deleted here all the
-                same.
-        """
-        source = self._resolved()
-        terms = self._terms_for(None)
-        failure: Exception | None = None
-        # As long as one renewal may take: its token must not come back afterwards.
-        patience = 4 * self._timeout + _LOCK_SECONDS
-        with source.store.lock(source.record_id, timeout=patience) as transaction:
-            record = transaction.read()
-            if record.token is not None:
-                failure = self._revoked(terms, record.token)
-                transaction.save(record.succeed(token=None, logged_out=True))
-        source.look()
-        source.unsaved = None
-        if failure is not None:
-            raise failure
-
-    def _revoked(self, terms: Terms, token: Token) -> Exception | None:
-        try:
-            server = find_metadata(
-                self._grant.server, self._store, terms.identifier, terms.reach
-            )
-        except errors.OAuthAuthError as error:
-            return error
-        return revoke(server, self._grant, token, terms.reach)
-
     async def atoken(self) -> Token:
         """Return what `token` does, without blocking the event loop."""
         return (await self._aheld()).token
@@ -203,14 +153,6 @@ class TokenAuth:
         source = await self._aresolved()
         seen = source.held or await in_thread(source.look)
         return (await self._aheld(rejected=seen)).token
-
-    async def alogin(self) -> Token:
-        """Do what `login` does, without blocking the event loop."""
-        return await in_thread(self.login)
-
-    async def alogout(self) -> None:
-        """Do what `logout` does, without blocking the event loop."""
-        await in_thread(self.logout)
 
     def for_account(self, account: str) -> Self:
         """Return an object with the same settings for another person or tenant.
@@ -352,7 +294,20 @@ def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
 
 
 async def in_thread(function: Callable[[], _Result]) -> _Result:
-    """Run what touches a disk or network without blocking the event loop."""
+    """Run what touches a disk or network without blocking the event loop.
+
+    The threads are counted apart from the application's own: it may have as many
+    people's logins under way as its pool has threads.
+    """
+    import anyio.lowlevel
     import anyio.to_thread
 
-    return await anyio.to_thread.run_sync(function)
+    global _limiter  # noqa: PLW0603  # made late, since anyio loads late
+    if _limiter is None:
+        _limiter = anyio.lowlevel.RunVar("oauth_auth threads")
+    try:
+        limiter = _limiter.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(_THREADS)
+        _limiter.set(limiter)
+    return await anyio.to_thread.run_sync(function, limiter=limiter)

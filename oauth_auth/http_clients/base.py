@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from oauth_auth import protocol
 from oauth_auth.challenge import parse_challenges
 from oauth_auth.lazy_errors import errors
+from oauth_auth.login_auth import LoginAuth
 from oauth_auth.proof import BEARER
-from oauth_auth.token_auth import TokenAuth, in_thread
+from oauth_auth.token_auth import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +23,8 @@ __all__ = ["UNAUTHORIZED", "RequestAuth"]
 UNAUTHORIZED: Final = 401
 
 
-class RequestAuth(TokenAuth):
-    """A `TokenAuth` for requests; the libraries' modules carry out what it decides."""
+class RequestAuth(LoginAuth):
+    """A `LoginAuth` for requests; the libraries' modules carry out what it decides."""
 
     def _attachable(self, library: str) -> Held:
         """Return a token whose Authorization header is made.

@@ -1,0 +1,1 @@
+"""A person logs in: with the browser of this machine, of another, or of a web app."""
