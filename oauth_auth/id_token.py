@@ -110,7 +110,8 @@ def _problem(claims: Mapping[str, Any], expected: Expected, now: float) -> str |
     """Return the first thing that is wrong."""
     issuer, audience = claims.get("iss"), claims.get("aud")
     party, ends, nonce = claims.get("azp"), claims.get("exp"), claims.get("nonce")
-    known = isinstance(ends, int | float) and not isinstance(ends, bool)
+    number = isinstance(ends, int | float) and not isinstance(ends, bool)
+    expires_at: float | None = ends if number else None
     findings = (
         (
             expected.issuer not in (None, issuer),
@@ -122,8 +123,11 @@ def _problem(claims: Mapping[str, Any], expected: Expected, now: float) -> str |
             "is meant for another client",
         ),
         (party not in (None, expected.client_id), "was issued to another client"),
-        (not known, "does not say when it expires"),
-        (known and ends < now - _SKEW, "has expired; check this machine's clock"),
+        (expires_at is None, "does not say when it expires"),
+        (
+            expires_at is not None and expires_at < now - _SKEW,
+            "has expired; check this machine's clock",
+        ),
         (
             not isinstance(nonce, str)
             or not hmac.compare_digest(

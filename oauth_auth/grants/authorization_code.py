@@ -1,4 +1,4 @@
-"""A person logs in with a browser (RFC 6749 section 4.1), always with PKCE (RFC 7636)."""
+"""A person logs in with a browser (RFC 6749 section 4.1), always with PKCE."""
 
 from __future__ import annotations
 
