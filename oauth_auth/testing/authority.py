@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from oauth_auth.testing.clients import Client, Refusal
-from oauth_auth.testing.settings import ABSENT, ACTUAL, Settings
+from oauth_auth.testing.settings import ACTUAL, Settings, changed
 
-__all__ = ["AccessToken", "Authority", "Grant"]
+__all__ = ["AccessToken", "Authority", "Family", "Grant", "RefreshToken"]
 
 #: Answers the token requests of one grant type, or raises `Refusal`.
 Grant: TypeAlias = Callable[[Client, Mapping[str, str]], dict[str, Any]]
@@ -24,12 +24,27 @@ Grant: TypeAlias = Callable[[Client, Mapping[str, str]], dict[str, Any]]
 class Family:
     """One login and all its tokens."""
 
-    __slots__ = ("access_tokens", "account", "client_id", "revoked", "scope")
+    __slots__ = (
+        "access_tokens",
+        "account",
+        "client_id",
+        "resources",
+        "revoked",
+        "scope",
+    )
 
-    def __init__(self, account: str, client_id: str, scope: str) -> None:
+    def __init__(
+        self,
+        account: str,
+        client_id: str,
+        scope: str,
+        resources: tuple[str, ...] = (),
+    ) -> None:
         self.account: Final = account
         self.client_id: Final = client_id
         self.scope: Final = scope
+        #: RFC 8707; empty where none was named.
+        self.resources: Final = resources
         self.revoked = False
         self.access_tokens: list[AccessToken] = []
 
@@ -79,6 +94,8 @@ class Authority:
 
     Attributes:
         grants: The grant types; a further one is a further entry.
+        count: As given.
+        now: The clock.
     """
 
     def __init__(
@@ -92,8 +109,8 @@ class Authority:
             "client_credentials": self._client_credentials,
             "refresh_token": self._refresh,
         }
-        self._count = count
-        self._clock = clock
+        self.count: Final = count
+        self.now: Final = clock
         self._access_tokens: dict[str, AccessToken] = {}
         self._refresh_tokens: dict[str, RefreshToken] = {}
 
@@ -111,10 +128,14 @@ class Authority:
         return grant(client, form)
 
     def login(
-        self, account: str, client_id: str, scope: str | None = None
+        self,
+        account: str,
+        client_id: str,
+        scope: str | None = None,
+        resources: tuple[str, ...] = (),
     ) -> tuple[AccessToken, RefreshToken]:
         """Start a family, as a person does who logs in."""
-        family = Family(account, client_id, scope or self.settings.scope)
+        family = Family(account, client_id, scope or self.settings.scope, resources)
         return self._new_access_token(family, family.scope), self._add(family)
 
     def check(self, value: str) -> AccessToken | None:
@@ -122,7 +143,14 @@ class Authority:
         token = self._access_tokens.get(value)
         if token is None or token.revoked or token.family.revoked:
             return None
-        return token if self._clock() < token.expires_at else None
+        return token if self.now() < token.expires_at else None
+
+    def refresh_token(self, value: str) -> RefreshToken | None:
+        """Return the refresh token, or None if it is not good (any more)."""
+        token = self._refresh_tokens.get(value)
+        if token is None or token.first_answer is not None or token.family.revoked:
+            return None
+        return token
 
     def revoke(self, client: Client, value: str) -> None:
         """Revoke a token (RFC 7009): a refresh token with its whole family.
@@ -188,8 +216,8 @@ class Authority:
         family = Family(client.client_id, client.client_id, scope)
         access_token = self._new_access_token(family, scope)
         if self.settings.issue_refresh_token_for_client_credentials:
-            return self._response(access_token, self._add(family))
-        return self._response(access_token, None)
+            return self.respond(access_token, self._add(family))
+        return self.respond(access_token, None)
 
     def _refresh(self, client: Client, form: Mapping[str, str]) -> dict[str, Any]:
         """RFC 6749 section 6."""
@@ -206,48 +234,68 @@ class Authority:
         scope = form.get("scope", family.scope)
         if not set(scope.split()) <= set(family.scope.split()):
             raise Refusal("invalid_scope", "more than was granted")
+        if family.resources and not set(form.get("resource", "").split()) <= set(
+            family.resources
+        ):
+            raise Refusal("invalid_target", "more than was granted")
         if self.settings.kill_old_access_tokens:
             for old in family.access_tokens:
                 old.revoked = True
             family.access_tokens.clear()
         access_token = self._new_access_token(family, scope)
-        self._count("refreshes_granted")
+        self.count("refreshes_granted")
         if self.settings.rotation == "none":
-            return self._response(access_token, None)
-        token.spent_at = self._clock()
+            return self.respond(access_token, None)
+        token.spent_at = self.now()
         token.first_answer = access_token, self._add(family)
-        return self._response(*token.first_answer)
+        return self.respond(*token.first_answer)
 
     def _refresh_again(
         self, token: RefreshToken, first_answer: tuple[AccessToken, RefreshToken]
     ) -> dict[str, Any]:
-        age = self._clock() - (token.spent_at or 0.0)
+        age = self.now() - (token.spent_at or 0.0)
         in_grace = self.settings.rotation == "grace" and age < self.settings.grace
         if in_grace and not token.family.revoked:
-            self._count("replays_in_grace")
-            return self._response(*first_answer, age)
-        self._count("reuse_detected")
-        if not token.family.revoked:
-            token.family.revoked = True
-            self._count("families_revoked")
+            self.count("replays_in_grace")
+            return self.respond(*first_answer, age=age)
+        self.end_reused(token.family, "reuse_detected")
         raise Refusal("invalid_grant", "the refresh token was used before")
 
-    def _response(
+    def end_reused(self, family: Family, what: str) -> None:
+        """End a login of which something was used a second time.
+
+        Args:
+            family: The login.
+            what: The field of `Counts` that tells of it.
+        """
+        self.count(what)
+        if not family.revoked:
+            family.revoked = True
+            self.count("families_revoked")
+
+    def respond(
         self,
         access_token: AccessToken,
         refresh_token: RefreshToken | None,
+        more: Mapping[str, Any] | None = None,
         age: float = 0.0,
     ) -> dict[str, Any]:
-        """Return a token response as the settings want it, true or not."""
-        answer = self.describe(access_token, refresh_token, age)
+        """Return a token response as the settings want it, true or not.
+
+        Args:
+            access_token: What was issued.
+            refresh_token: What came with it.
+            more: Further parameters, such as the ID token.
+            age: Seconds since the access token was issued.
+        """
+        answer = {**self.describe(access_token, refresh_token, age), **(more or {})}
         if self.settings.expires_in != ACTUAL:
             answer["expires_in"] = self.settings.expires_in
-        answer.update(self.settings.extra)
-        return {name: value for name, value in answer.items() if value != ABSENT}
+        return changed(answer, self.settings.extra)
 
     def _new_access_token(self, family: Family, scope: str) -> AccessToken:
         lifetime = self.settings.access_token_lifetime
-        token = AccessToken(family, scope, now=self._clock(), lifetime=lifetime)
+        token = AccessToken(family, scope, now=self.now(), lifetime=lifetime)
         self._access_tokens[token.value] = token
         family.access_tokens.append(token)
         return token

@@ -34,11 +34,13 @@ class Controls:
             "clear_faults": self._clear_faults,
             "configure": self._configure,
             "counts": lambda: site.recorder.snapshot().to_json(),
+            "decide_device": self._decide_device,
             "issue": self._issue,
             "reset": site.reset,
             "reset_counts": site.reset_counts,
             "revoke_access_tokens": self._revoke_access_tokens,
             "revoke_family": self._revoke_family,
+            "rotate_keys": site.id_tokens.rotate,
             "token_log": lambda: list(site.recorder.token_log),
         }
 
@@ -59,6 +61,12 @@ class Controls:
             raise ValueError(f"there is no client {client!r}, only {[*CLIENTS]}")
         authority = self._site.authority
         return authority.describe(*authority.login(account, client, scope))
+
+    def _decide_device(
+        self, user_code: str, account: str | None, error: str | None
+    ) -> None:
+        if not self._site.devices.decide(user_code, account, error):
+            raise ValueError("there is no such user code (any more)")
 
     def _add_fault(
         self, endpoint: str, fault: dict[str, Any], times: int | None

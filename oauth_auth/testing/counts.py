@@ -39,12 +39,24 @@ class Counts(NamedTuple):
     replays_in_grace: int = 0
     #: Spent refresh tokens that were sent again, outside of any grace window.
     reuse_detected: int = 0
-    #: Logins that ended by that.
+    #: Authorization codes redeemed for a token.
+    codes_redeemed: int = 0
+    #: Authorization codes that were sent again after that.
+    codes_reused: int = 0
+    #: Logins that ended because something was used a second time.
     families_revoked: int = 0
+    #: Requests to the authorization endpoint.
+    authorization_requests: int = 0
+    #: Requests to the device authorization endpoint; the polls are token requests.
+    device_requests: int = 0
     #: Requests to the revocation endpoint.
     revocation_requests: int = 0
+    #: Requests to the introspection endpoint.
+    introspection_requests: int = 0
     #: Requests for one of the two metadata documents.
     metadata_requests: int = 0
+    #: Requests for the public keys.
+    jwks_requests: int = 0
     #: Requests to the API and to its redirects.
     api_requests: int = 0
     #: Of those: the token was accepted.

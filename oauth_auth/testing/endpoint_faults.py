@@ -26,7 +26,7 @@ class EndpointFaults:
 
     Args:
         control: The way to the server.
-        endpoint: One of "token", "api", "revocation", "metadata".
+        endpoint: Which one, by its name in `TestingServer` without ``_faults``.
     """
 
     __slots__ = ("_control", "_endpoint")

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from http import HTTPMethod, HTTPStatus
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs
 
 from oauth_auth.testing.authority import AccessToken, Authority
+from oauth_auth.testing.authorization import authorize
 from oauth_auth.testing.clients import CONFIDENTIAL, PUBLIC, Presented, Refusal
+from oauth_auth.testing.codes import Codes
 from oauth_auth.testing.counts import Recorder, fingerprint
+from oauth_auth.testing.devices import Devices
 from oauth_auth.testing.faults import Fault, FaultQueue
+from oauth_auth.testing.forms import (
+    check_form,
+    form_of,
+    from_client,
+    parameters,
+    refusable,
+)
 from oauth_auth.testing.http_message import HttpResponse, json_response
+from oauth_auth.testing.id_tokens import IdTokens
+from oauth_auth.testing.introspection import introspect
+from oauth_auth.testing.metadata import describe
+from oauth_auth.testing.verification import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oauth_auth.testing.http_message import HttpRequest
     from oauth_auth.testing.settings import Settings
@@ -24,7 +38,10 @@ __all__ = ["CONTROL", "FAULTY", "Exchange", "Site"]
 #: Where the handle speaks to the server; nothing there is counted or goes wrong.
 CONTROL: Final = "/.control"
 #: The endpoints that can be told to fail.
-FAULTY: Final = ("token", "api", "revocation", "metadata")
+FAULTY: Final = (
+    *("token", "api", "revocation", "metadata"),
+    *("authorization", "device", "introspection", "jwks"),
+)
 
 _METADATA: Final = (
     "/.well-known/oauth-authorization-server",
@@ -79,9 +96,17 @@ class Site:
         self.issuer = ""
         self.control: Callable[[HttpRequest], HttpResponse]
         self._initial: Final = settings
+        self.id_tokens: Final = IdTokens(
+            lambda: self.authority.settings, lambda: self.issuer
+        )
         self._routes: Final = {
+            "/authorize": self._authorization,
             "/token": self._token,
+            "/device_authorization": self._device_authorization,
+            "/device": self._verification,
             "/revoke": self._revocation,
+            "/introspect": self._introspection,
+            "/jwks": self._jwks,
             "/api": self._api,
             "/redirect": self._redirects,
             CONTROL: lambda request: Exchange(lambda: self.control(request)),
@@ -90,9 +115,13 @@ class Site:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything but the issuer."""
+        """Forget everything but the issuer and the keys."""
         self.reset_counts()
         self.authority = Authority(self._initial, self.count)
+        self.codes = Codes(self.authority, self.id_tokens)
+        self.devices = Devices(
+            self.authority, self.id_tokens, lambda: f"{self.issuer}/device"
+        )
         self.faults = {endpoint: FaultQueue() for endpoint in FAULTY}
 
     def reset_counts(self) -> None:
@@ -112,28 +141,41 @@ class Site:
 
     def _metadata(self, _: HttpRequest) -> Exchange:
         self.count("metadata_requests")
-        return Exchange(self._describe, self.faults["metadata"].take())
-
-    def _describe(self) -> HttpResponse:
-        """RFC 8414 section 2."""
-        methods = ["client_secret_basic", "client_secret_post", "none"]
-        return json_response(
-            200,
-            {
-                "issuer": self.issuer,
-                "token_endpoint": f"{self.issuer}/token",
-                "token_endpoint_auth_methods_supported": methods,
-                "revocation_endpoint": f"{self.issuer}/revoke",
-                "revocation_endpoint_auth_methods_supported": methods,
-                "grant_types_supported": sorted(self.authority.grants),
-                "response_types_supported": [],
-                "scopes_supported": self.authority.settings.scope.split(),
-            },
+        return Exchange(
+            lambda: json_response(200, describe(self.issuer, self.authority)),
+            self.faults["metadata"].take(),
         )
 
+    def _jwks(self, _: HttpRequest) -> Exchange:
+        self.count("jwks_requests")
+        return Exchange(
+            lambda: json_response(200, self.id_tokens.jwks()),
+            self.faults["jwks"].take(),
+        )
+
+    def _authorization(self, request: HttpRequest) -> Exchange:
+        self.count("authorization_requests")
+        return Exchange(
+            lambda: authorize(
+                request, self.codes, self.authority.settings, self.issuer
+            ),
+            self.faults["authorization"].take(),
+        )
+
+    def _device_authorization(self, request: HttpRequest) -> Exchange:
+        self.count("device_requests")
+
+        def process() -> HttpResponse:
+            return json_response(200, self.devices.start(*from_client(request)))
+
+        return Exchange(refusable(process), self.faults["device"].take())
+
+    def _verification(self, request: HttpRequest) -> Exchange:
+        return Exchange(lambda: verify(request, self.devices, self.authority.settings))
+
     def _token(self, request: HttpRequest) -> Exchange:
-        sent = _parameters(request)
-        form = _form(sent)
+        sent = parameters(request)
+        form = form_of(sent)
         presented = Presented.read(request.headers.get("authorization"), form)
         refresh_token = form.get("refresh_token")
         entry = self.recorder.token_request(
@@ -146,30 +188,37 @@ class Site:
         )
 
         def process() -> HttpResponse:
-            _check_form(request, sent)
+            check_form(request, sent)
             client = presented.verify()
             return json_response(200, self.authority.token(client, form))
 
         def settle(status: int) -> None:
             entry["status"] = status
 
-        return Exchange(_refusable(process), self.faults["token"].take(), settle)
+        return Exchange(refusable(process), self.faults["token"].take(), settle)
 
     def _revocation(self, request: HttpRequest) -> Exchange:
-        self.count("revocation_requests")
-        process = _refusable(lambda: self._revoke(request))
-        return Exchange(process, self.faults["revocation"].take())
-
-    def _revoke(self, request: HttpRequest) -> HttpResponse:
         """RFC 7009 section 2."""
-        sent = _parameters(request)
-        _check_form(request, sent)
-        form = _form(sent)
-        client = Presented.read(request.headers.get("authorization"), form).verify()
-        if "token" not in form:
-            raise Refusal("invalid_request", "token is missing")
-        self.authority.revoke(client, form["token"])
-        return HttpResponse(200)
+        self.count("revocation_requests")
+
+        def process() -> HttpResponse:
+            client, form = from_client(request)
+            self.authority.revoke(client, _token_in(form))
+            return HttpResponse(200)
+
+        return Exchange(refusable(process), self.faults["revocation"].take())
+
+    def _introspection(self, request: HttpRequest) -> Exchange:
+        """RFC 7662 section 2."""
+        self.count("introspection_requests")
+
+        def process() -> HttpResponse:
+            client, form = from_client(request)
+            value = _token_in(form)
+            told = introspect(self.authority, client, value, self.issuer)
+            return json_response(200, told)
+
+        return Exchange(refusable(process), self.faults["introspection"].take())
 
     def _api(self, request: HttpRequest) -> Exchange:
         return self._resource(request, _echo)
@@ -223,6 +272,12 @@ class Site:
         }
 
 
+def _token_in(form: Mapping[str, str]) -> str:
+    if "token" not in form:
+        raise Refusal("invalid_request", "token is missing")
+    return form["token"]
+
+
 def _echo(request: HttpRequest, token: AccessToken | None) -> HttpResponse:
     return json_response(
         200,
@@ -245,40 +300,3 @@ def _redirect(request: HttpRequest, _: AccessToken | None) -> HttpResponse:
     if "to" not in query or status not in _REDIRECTS:
         return json_response(400, {"error": "usage: /redirect?to=URL&status=302"})
     return json_response(int(status), {}, ("Location", query["to"][0]))
-
-
-def _parameters(request: HttpRequest) -> list[tuple[str, str]]:
-    return parse_qsl(request.body.decode("latin-1"), keep_blank_values=True)
-
-
-def _form(sent: list[tuple[str, str]]) -> dict[str, str]:
-    """RFC 6749 section 3.2: parameters without a value count as left out."""
-    return {name: value for name, value in sent if value}
-
-
-def _check_form(request: HttpRequest, sent: list[tuple[str, str]]) -> None:
-    """RFC 6749 section 3.2: how a token request must look."""
-    if request.method != HTTPMethod.POST:
-        raise Refusal("invalid_request", "the method must be POST")
-    content_type = request.headers.get("content-type", "").partition(";")[0]
-    if content_type.strip().lower() != "application/x-www-form-urlencoded":
-        raise Refusal("invalid_request", "the body must be form-encoded")
-    if len({name for name, _ in sent}) < len(sent):
-        raise Refusal("invalid_request", "a parameter occurs more than once")
-
-
-def _refusable(process: Callable[[], HttpResponse]) -> Callable[[], HttpResponse]:
-    """Turn a `Refusal` into its error response (RFC 6749 section 5.2)."""
-
-    def processed() -> HttpResponse:
-        try:
-            return process()
-        except Refusal as refusal:
-            challenge = refusal.challenge
-            return json_response(
-                refusal.status,
-                {"error": refusal.error, "error_description": refusal.description},
-                *([("WWW-Authenticate", challenge)] if challenge else []),
-            )
-
-    return processed

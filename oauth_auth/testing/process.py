@@ -37,19 +37,36 @@ class TestingServer:
     may be used from any thread, survives a fork, and pickles; copies in other
     processes do everything but stop it.
 
+    People are simulated. Whoever opens the `authorization_endpoint` is sent on at
+    once, logged in as the account in ``login_hint`` or else as "alice"; a device's
+    login waits for `approve_device`, or until somebody opens its
+    ``verification_uri_complete``.
+
     Args:
-        settings: The fields of `oauth_auth.testing.settings.Settings`:
-            ``access_token_lifetime`` (seconds, 3600.0); ``rotation`` ("strict",
-            "grace" or "none"); ``grace`` (seconds, 5.0); ``kill_old_access_tokens``
-            (False); ``expires_in`` (what responses say: any JSON value, `ACTUAL` or
-            `ABSENT`); ``scope`` ("read write"); ``extra`` (further response
-            parameters; they replace those of the same name, or remove them with
-            `ABSENT`); ``issue_refresh_token_for_client_credentials`` (False).
+        settings: The fields of `oauth_auth.testing.settings.Settings`, where each is
+            explained. Tokens: ``access_token_lifetime`` (seconds, 3600.0);
+            ``rotation`` ("strict", "grace" or "none"); ``grace`` (seconds, 5.0);
+            ``kill_old_access_tokens`` (False);
+            ``issue_refresh_token_for_client_credentials`` (False); ``scope`` ("read
+            write"). Logins: ``redirect_uris`` (None: https or loopback);
+            ``authorization_error`` (such as "access_denied"; None);
+            ``code_lifetime`` (seconds, 60.0); ``device_lifetime`` (seconds, 600.0);
+            ``device_interval`` (seconds, 5.0). What answers say, true or not, where
+            `ABSENT` removes a parameter: ``expires_in`` (any JSON value, `ACTUAL` or
+            `ABSENT`) and ``extra`` in token responses; ``authorization_response``,
+            with which ``iss`` and ``state`` become wrong; ``device_response``;
+            ``metadata``; ``id_token_claims`` and ``id_token_header``.
 
     Attributes:
         issuer: Its URL; the metadata are where RFC 8414 wants them.
-        token_endpoint: For client_credentials and refresh_token.
+        authorization_endpoint: Sends browsers on with a code; PKCE by S256 is
+            demanded, and ``iss`` is in the answer (RFC 9207).
+        token_endpoint: For authorization_code, client_credentials, refresh_token and
+            device codes.
+        device_authorization_endpoint: RFC 8628.
         revocation_endpoint: RFC 7009.
+        introspection_endpoint: RFC 7662; tells a client of its own tokens.
+        jwks_uri: The key that signs ID tokens, which come with the scope "openid".
         api_url: The protected resource; it echoes requests as JSON. Paths below it
             are protected resources too.
         redirect_url: Append ``?to=URL``, and ``&status=307``, and ``&protected=1`` to
@@ -57,10 +74,14 @@ class TestingServer:
         client_id: A confidential client.
         client_secret: Its secret, of characters that are easily sent wrong.
         public_client_id: A client without a secret.
+        authorization_faults: What goes wrong at the authorization endpoint.
         token_faults: What goes wrong at the token endpoint.
-        api_faults: What goes wrong at the API.
+        device_faults: What goes wrong at the device authorization endpoint.
         revocation_faults: What goes wrong at the revocation endpoint.
+        introspection_faults: What goes wrong at the introspection endpoint.
+        jwks_faults: What goes wrong with the keys.
         metadata_faults: What goes wrong with the metadata.
+        api_faults: What goes wrong at the API.
 
     Raises:
         TypeError: There is no such setting.
@@ -98,15 +119,23 @@ class TestingServer:
         self._process = process
         self._owner = os.getpid()
         self.issuer = about["issuer"]
+        self.authorization_endpoint = f"{self.issuer}/authorize"
         self.token_endpoint = f"{self.issuer}/token"
+        self.device_authorization_endpoint = f"{self.issuer}/device_authorization"
         self.revocation_endpoint = f"{self.issuer}/revoke"
+        self.introspection_endpoint = f"{self.issuer}/introspect"
+        self.jwks_uri = f"{self.issuer}/jwks"
         self.api_url = f"{self.issuer}/api"
         self.redirect_url = f"{self.issuer}/redirect"
         self.client_id = about["client_id"]
         self.client_secret = about["client_secret"]
         self.public_client_id = about["public_client_id"]
         self._control = Control(self.issuer)
+        self.authorization_faults = EndpointFaults(self._control, "authorization")
         self.token_faults = EndpointFaults(self._control, "token")
+        self.device_faults = EndpointFaults(self._control, "device")
+        self.introspection_faults = EndpointFaults(self._control, "introspection")
+        self.jwks_faults = EndpointFaults(self._control, "jwks")
         self.api_faults = ApiFaults(self._control, "api")
         self.revocation_faults = EndpointFaults(self._control, "revocation")
         self.metadata_faults = EndpointFaults(self._control, "metadata")
@@ -135,6 +164,38 @@ class TestingServer:
             "issue", account=account, scope=scope, client=client or self.client_id
         )
         return answer
+
+    def approve_device(self, user_code: str, account: str = "alice") -> None:
+        """Enter the code that a device shows, and agree; its next poll gets a token.
+
+        Args:
+            user_code: The code; its case and punctuation do not count.
+            account: Who logs in.
+
+        Raises:
+            ValueError: There is no such code, or it has expired.
+        """
+        self._control.call(
+            "decide_device", user_code=user_code, account=account, error=None
+        )
+
+    def deny_device(self, user_code: str, error: str = "access_denied") -> None:
+        """Enter the code that a device shows, and refuse; its next poll is told so.
+
+        Args:
+            user_code: The code; its case and punctuation do not count.
+            error: The error code of the answer.
+
+        Raises:
+            ValueError: There is no such code, or it has expired.
+        """
+        self._control.call(
+            "decide_device", user_code=user_code, account=None, error=error
+        )
+
+    def rotate_keys(self) -> None:
+        """Sign ID tokens with a new key, and publish the old one no more."""
+        self._control.call("rotate_keys")
 
     def configure(self, **settings: Unpack[SettingsChanges]) -> None:
         """Change some settings; they hold from the next request on.
@@ -179,7 +240,7 @@ class TestingServer:
         self._control.call("reset_counts")
 
     def reset(self) -> None:
-        """Forget tokens, faults and counts, and go back to the first settings."""
+        """Forget tokens, codes, faults and counts; go back to the first settings."""
         self._control.call("reset")
 
     def stop(self) -> None:

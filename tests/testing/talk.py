@@ -5,7 +5,7 @@ import socket
 import time
 from base64 import b64encode
 from http.client import HTTPConnection
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import requests
 
@@ -101,3 +101,42 @@ def silent(connection):
         return True
     finally:
         connection.settimeout(30)
+
+
+#: A verifier and its challenge, from RFC 7636 appendix B.
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+REDIRECT_URI = "https://app.example/callback"
+
+
+def browse(server, **params):
+    """Open the authorization endpoint, with one parameter or another different."""
+    params = {
+        "response_type": "code",
+        "client_id": server.client_id,
+        "redirect_uri": REDIRECT_URI,
+        "state": "st",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **params,
+    }
+    url = f"{server.authorization_endpoint}?{urlencode(params, doseq=True)}"
+    return requests.get(url, allow_redirects=False, timeout=30)
+
+
+def brought_back(response):
+    """Return what the browser takes to the client."""
+    assert response.status_code == 302
+    return dict(parse_qsl(urlsplit(response.headers["Location"]).query))
+
+
+def redeem(server, code, **form):
+    """Send a token request for a code, with one parameter or another different."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": REDIRECT_URI,
+        "code_verifier": VERIFIER,
+        **form,
+    }
+    return ask(server, **form)

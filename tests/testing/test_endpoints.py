@@ -20,7 +20,22 @@ def test_metadata(server, name):
     assert document["issuer"] == server.issuer
     assert document["token_endpoint"] == server.token_endpoint
     assert document["revocation_endpoint"] == server.revocation_endpoint
-    assert document["grant_types_supported"] == ["client_credentials", "refresh_token"]
+    for endpoint in (
+        "authorization_endpoint",
+        "device_authorization_endpoint",
+        "introspection_endpoint",
+        "jwks_uri",
+    ):
+        assert document[endpoint] == getattr(server, endpoint)
+    assert document["grant_types_supported"] == [
+        "authorization_code",
+        "client_credentials",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    ]
+    assert document["authorization_response_iss_parameter_supported"] is True
+    assert document["code_challenge_methods_supported"] == ["S256"]
+    assert document["id_token_signing_alg_values_supported"] == ["RS256"]
     assert "client_secret_post" in document["token_endpoint_auth_methods_supported"]
 
 
