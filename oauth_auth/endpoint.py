@@ -219,7 +219,6 @@ def ask_for_device_code(
         )
     params = grant.authorization_request()
     request, method = _authenticated(server, grant, url, params)
-    # A confidential client may have to name itself in the form, too (section 3.1).
     response = reach.exchange(request)
     members = parse(response)
     hidden = spellings([grant.client_secret])

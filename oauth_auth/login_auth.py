@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from oauth_auth.endpoint import find_metadata, revoke
 from oauth_auth.grants.authorization_code import AuthorizationCode
-from oauth_auth.grants.device_code import DeviceCode
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 from oauth_auth.token_auth import TokenAuth, in_thread
@@ -17,14 +16,15 @@ if TYPE_CHECKING:
 
     from oauth_auth.held import Held
     from oauth_auth.login.pending import PendingLogin
+    from oauth_auth.login.waiting import Waiting
+    from oauth_auth.login.ways import Wishes
     from oauth_auth.renewal import Terms, TokenSource
     from oauth_auth.token import Token
 
 __all__ = ["LoginAuth"]
 
+_Result = TypeVar("_Result")
 _LOCK_SECONDS: Final = 30.0
-#: Seconds that a person has for a login.
-_PERSON_SECONDS: Final = 180.0
 
 
 class LoginAuth(TokenAuth):
@@ -33,7 +33,7 @@ class LoginAuth(TokenAuth):
     def login(
         self,
         *,
-        timeout: float = _PERSON_SECONDS,
+        timeout: float = 180.0,
         show: Callable[[Any], object] | None = None,
         ask: Callable[[str], str] | None = None,
     ) -> Token:
@@ -41,7 +41,8 @@ class LoginAuth(TokenAuth):
 
         With `AuthorizationCode` a person logs in with the browser of this machine,
         with `DeviceCode` on any other. Of many workers that log in at once one does
-        it, and the others wait for it. Grants that need no person just ask anew.
+        it, and the others wait for what comes of it, the token or the error. Grants
+        that need no person just ask anew.
 
         Args:
             timeout: Seconds for the person in front of the browser.
@@ -51,46 +52,29 @@ class LoginAuth(TokenAuth):
                 to, pasted by hand; for machines where no browser runs.
 
         Raises:
-            LoginFailed: The person said no, or did not come to an end.
+            AccessDeniedError: The person said no.
+            LoginFailed: The person did not come to an end.
             ConfigurationError: This grant cannot; the message says what to do.
+            StoreNotWritable: The login could not be kept, so nobody was asked.
             OAuthAuthError: No token is to be had.
         """
-        grant, source = self._grant, self._resolved()
-        if not grant.needs_person:
-            return self._renewed_afresh(source)
-        terms = self._terms_for(None)
-        log_in = self._way_to_log_in(source, terms, timeout, show, ask)
-        from oauth_auth.login.interactive import log_in_once
+        from oauth_auth.login.waiting import Waiting
+        from oauth_auth.login.ways import Wishes
 
-        held = log_in_once(source, log_in, patience=timeout + _LOCK_SECONDS)
+        return self._log_in(Wishes(timeout, show, ask), Waiting())
+
+    def _log_in(self, wishes: Wishes, waiting: Waiting) -> Token:
+        source = self._resolved()
+        if not self._grant.needs_person:
+            return self._renewed_afresh(source)
+        # Imported here, since a program that only sends requests needs none of it.
+        from oauth_auth.login.interactive import log_in_once, logged_in_since
+        from oauth_auth.login.ways import way_to_log_in
+
+        way = way_to_log_in(source, self._terms_for(None), wishes, waiting)
+        held = log_in_once(source, way, logged_in_since(source), waiting=waiting)
         self._announce(held)
         return held.token
-
-    def _way_to_log_in(
-        self,
-        source: TokenSource,
-        terms: Terms,
-        timeout: float,
-        show: Callable[[Any], object] | None,
-        ask: Callable[[str], str] | None,
-    ) -> Callable[[], Held]:
-        # Imported here, since a program that only sends requests needs none of it.
-        if isinstance(self._grant, DeviceCode):
-            from oauth_auth.login.device import log_in_by_device
-
-            return lambda: log_in_by_device(source, terms, show=show)
-        if not isinstance(self._grant, AuthorizationCode):
-            raise errors.ConfigurationError(
-                f"{self._grant!r} cannot log in: {self._grant.remedy}"
-            )
-        from oauth_auth.login import browser_login
-
-        if ask is not None:
-            by_hand = ask
-            return lambda: browser_login.log_in_by_hand(source, terms, by_hand)
-        return lambda: browser_login.log_in_by_browser(
-            source, terms, timeout=timeout, show=show
-        )
 
     def _renewed_afresh(self, source: TokenSource) -> Token:
         source.mark = None
@@ -100,6 +84,53 @@ class LoginAuth(TokenAuth):
         ):
             transaction.mark(None)
         return self.renew()
+
+    # -- requests without a usable token --------------------------------------------
+
+    def _without_login(
+        self,
+        source: TokenSource,
+        error: errors.LoginRequired,
+        rejected: Held | None,
+        library: str | None,
+    ) -> Held:
+        from oauth_auth.login.waiting import Waiting
+
+        if not (self._interactive and self._grant.needs_person):
+            return super()._without_login(source, error, rejected, library)
+        return self._log_in_for_request(source, rejected, library, Waiting())
+
+    async def _awithout_login(
+        self,
+        source: TokenSource,
+        error: errors.LoginRequired,
+        rejected: Held | None,
+        library: str | None,
+    ) -> Held:
+        if not (self._interactive and self._grant.needs_person):
+            return super()._without_login(source, error, rejected, library)
+        return await _while_wanted(
+            lambda waiting: self._log_in_for_request(source, rejected, library, waiting)
+        )
+
+    def _log_in_for_request(
+        self,
+        source: TokenSource,
+        rejected: Held | None,
+        library: str | None,
+        waiting: Waiting,
+    ) -> Held:
+        from oauth_auth.login.interactive import log_in_once
+        from oauth_auth.login.ways import Wishes, way_to_log_in
+
+        terms = self._terms_for(library)
+
+        def found() -> Held | None:
+            source.look()
+            return source.in_memory(terms, rejected)
+
+        way = way_to_log_in(source, terms, Wishes(), waiting)
+        return log_in_once(source, way, found, waiting=waiting, anew=False)
 
     # -- web applications -----------------------------------------------------------
 
@@ -137,7 +168,8 @@ class LoginAuth(TokenAuth):
                 f"{grant!r} has no redirect_uri; pass the one that is registered"
             )
         server = browser_login.server_of(self._resolved(), self._terms_for(None))
-        return browser_login.start(server, grant, uri, extra)
+        url, pending = browser_login.start(server, grant, uri, extra)
+        return url.reveal(), pending
 
     def fetch_token(
         self,
@@ -161,22 +193,31 @@ class LoginAuth(TokenAuth):
             AccessDeniedError: The person said no.
             MismatchingStateError: The answer belongs to another login.
             LoginFailed: It tells of an error, or comes from another server.
-            ConfigurationError: No account is named.
+            ConfigurationError: No account is named, or this is no pending login.
             OAuthAuthError: The code could not be redeemed.
         """
-        from oauth_auth.login import browser_login
-        from oauth_auth.login.pending import PendingLogin
+        from oauth_auth.login.pending import parsed
 
+        # Both hold secrets, which no frame is to show if something goes wrong.
         response, authorization_response = Secret(authorization_response), ""
+        login, pending = parsed(pending), {}
+        return self._finish(response, login, account)
+
+    def _finish(
+        self, response: Secret, pending: PendingLogin | None, account: str | None
+    ) -> Token:
+        from oauth_auth.login import browser_login
+        from oauth_auth.login.pending import not_pending
+
         self._code_grant()
+        if pending is None:
+            raise not_pending()
         owner = self if account is None else self.for_account(account)
         if owner._account is None:
             raise errors.ConfigurationError(
                 "whose login is it? pass account=, such as the user's id, so that no "
                 "two people share a token"
             )
-        if not isinstance(pending, PendingLogin):
-            pending = PendingLogin.from_dict(pending)
         held = browser_login.finish(
             owner._resolved(), owner._terms_for(None), pending, response
         )
@@ -226,18 +267,77 @@ class LoginAuth(TokenAuth):
 
     # -- awaitable twins ------------------------------------------------------------
 
-    async def alogin(self, **options: Any) -> Token:
-        """Do what `login` does, without blocking the event loop."""
-        return await in_thread(lambda: self.login(**options))
+    async def alogin(
+        self,
+        *,
+        timeout: float = 180.0,  # noqa: ASYNC109  # as in login
+        show: Callable[[Any], object] | None = None,
+        ask: Callable[[str], str] | None = None,
+    ) -> Token:
+        """Do what `login` does, without blocking the event loop.
 
-    async def aauthorization_url(self, **options: Any) -> tuple[str, PendingLogin]:
+        `show` and `ask` are called in a thread. A task that is cancelled ends the
+        login, unless `ask` is waiting.
+        """
+        from oauth_auth.login.ways import Wishes
+
+        wishes = Wishes(timeout, show, ask)
+        return await _while_wanted(lambda waiting: self._log_in(wishes, waiting))
+
+    async def aauthorization_url(
+        self, *, redirect_uri: str | None = None, **extra: str
+    ) -> tuple[str, PendingLogin]:
         """Do what `authorization_url` does, without blocking the event loop."""
-        return await in_thread(lambda: self.authorization_url(**options))
+        return await in_thread(
+            lambda: self.authorization_url(redirect_uri=redirect_uri, **extra)
+        )
 
-    async def afetch_token(self, **options: Any) -> Token:
+    async def afetch_token(
+        self,
+        *,
+        authorization_response: str,
+        pending: PendingLogin | Mapping[str, Any],
+        account: str | None = None,
+    ) -> Token:
         """Do what `fetch_token` does, without blocking the event loop."""
-        return await in_thread(lambda: self.fetch_token(**options))
+        from oauth_auth.login.pending import parsed
+
+        response, authorization_response = Secret(authorization_response), ""
+        login, pending = parsed(pending), {}
+        return await in_thread(lambda: self._finish(response, login, account))
 
     async def alogout(self) -> None:
         """Do what `logout` does, without blocking the event loop."""
         await in_thread(self.logout)
+
+
+async def _while_wanted(work: Callable[[Waiting], _Result]) -> _Result:
+    """Run a login in a thread; a task that is cancelled takes it with it.
+
+    It would go on otherwise, with its port and its window, until the person comes.
+    """
+    import anyio
+
+    from oauth_auth.login.waiting import Waiting
+
+    waiting = Waiting()
+    results: list[_Result] = []
+    failures: list[Exception] = []
+
+    async def give_up_when_cancelled() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            waiting.give_up()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(give_up_when_cancelled)
+        try:
+            results.append(await in_thread(lambda: work(waiting)))
+        except Exception as error:  # noqa: BLE001  # raised below
+            # Not through the group, which would wrap it into an ExceptionGroup.
+            failures.append(error)
+        group.cancel_scope.cancel()
+    if failures:
+        raise failures.pop()
+    return results.pop()

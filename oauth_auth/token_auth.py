@@ -64,6 +64,9 @@ class TokenAuth:
             ``httpx2.Client`` for one exchange.
         on_token: Called in the caller's thread with each new `Token`, when this object
             first uses it. What it raises is logged.
+        interactive: Have a person log in, as `login` does, when a request finds no
+            usable token. Otherwise it raises LoginRequired, and no request ever opens
+            a browser.
 
     Raises:
         ConfigurationError: The settings cannot work.
@@ -84,6 +87,7 @@ class TokenAuth:
         timeout: float = 10.0,
         http: HttpOptions | Callable[[], object] | None = None,
         on_token: Callable[[Token], object] | None = None,
+        interactive: bool = False,
     ) -> None:
         if not isinstance(grant, Grant):
             raise errors.ConfigurationError(
@@ -104,6 +108,7 @@ class TokenAuth:
         self._timeout: Final = timeout
         self._http: Final = http
         self._on_token: Final = on_token
+        self._interactive: Final = interactive
         self._source: TokenSource | None = None
         self._place: Place | None = None
         self._terms: dict[str | None, Terms] = {}
@@ -169,8 +174,7 @@ class TokenAuth:
         try:
             held = source.obtain(self._terms_for(library), rejected)
         except errors.LoginRequired as error:
-            source.say_once(logging.ERROR, error.message, "%s", error)
-            raise
+            held = self._without_login(source, error, rejected, library)
         if held is not self._announced:
             self._announce(held)
         return held
@@ -182,11 +186,31 @@ class TokenAuth:
         try:
             held = await source.obtain_async(self._terms_for(library), rejected)
         except errors.LoginRequired as error:
-            source.say_once(logging.ERROR, error.message, "%s", error)
-            raise
+            held = await self._awithout_login(source, error, rejected, library)
         if held is not self._announced:
             self._announce(held)
         return held
+
+    def _without_login(
+        self,
+        source: TokenSource,
+        error: errors.LoginRequired,
+        rejected: Held | None,  # noqa: ARG002  # for `LoginAuth`
+        library: str | None,  # noqa: ARG002
+    ) -> Held:
+        """Say that a person has to log in, and raise; `LoginAuth` can do more."""
+        source.say_once(logging.ERROR, error.message, "%s", error)
+        raise error
+
+    async def _awithout_login(
+        self,
+        source: TokenSource,
+        error: errors.LoginRequired,
+        rejected: Held | None,
+        library: str | None,
+    ) -> Held:
+        """Do what `_without_login` does, without blocking the event loop."""
+        return TokenAuth._without_login(self, source, error, rejected, library)
 
     # -- settings -------------------------------------------------------------------
 
@@ -255,6 +279,7 @@ class TokenAuth:
             "timeout": self._timeout,
             "http": self._http,
             "on_token": self._on_token,
+            "interactive": self._interactive,
         }
 
     def __repr__(self) -> str:

@@ -52,6 +52,7 @@ LAYERS = [
     "presets",
     "profiles",
     "token_auth",
+    "login_auth",
     "http_clients",
     "auth",
     "oauth2_session",

@@ -66,8 +66,14 @@ class AuthorizationCode(Grant):
     def check(self) -> None:
         """Refuse a redirect URI that no server may accept (RFC 6749 section 3.1.2)."""
         for uri in self.redirect_uris:
-            parts = urlsplit(uri)
-            if not parts.scheme or parts.fragment or not (parts.netloc or parts.path):
+            try:
+                parts = urlsplit(uri)
+                _ = parts.port
+            except ValueError as error:
+                raise errors.ConfigurationError(
+                    f"redirect_uri {uri!r} is not a URL: {error}"
+                ) from None
+            if not parts.scheme or "#" in uri or not (parts.netloc or parts.path):
                 raise errors.ConfigurationError(
                     f"redirect_uri must be absolute and without a fragment, not {uri!r}"
                 )

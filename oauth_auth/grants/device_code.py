@@ -46,6 +46,8 @@ class DeviceCode(Grant):
         standard: dict[str, Any] = {
             "grant_type": self.grant_type,
             "device_code": device_code,
+            # RFC 8707 section 2.2: it belongs to each token request.
+            "resource": self.resource,
         }
         return merge_params(standard, self.extra)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from oauth_auth.lazy_errors import errors
-from oauth_auth.protocol import merge_params
-from oauth_auth.quoting import quoted
+from oauth_auth.protocol import encode_form, merge_params
+from oauth_auth.quoting import quoted, spellings
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ __all__ = ["answered_code", "authorization_url", "wants_id_token"]
 
 #: What the answer may hold of interest; anything else is ignored (section 4.1.2).
 _KNOWN: Final = ("code", "error", "error_description", "error_uri", "iss", "state")
+#: What a URL begins with and a query does not.
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*:|/", re.IGNORECASE)
 
 
 def wants_id_token(scope: str | None) -> bool:
@@ -39,8 +42,8 @@ def authorization_url(
     grant: AuthorizationCode,
     pending: PendingLogin,
     extra: Mapping[str, str],
-) -> str:
-    """Return the URL to which the person's browser is sent.
+) -> Secret:
+    """Return the URL to which the person's browser is sent; the state is in it.
 
     Args:
         server: The server, with its metadata.
@@ -58,6 +61,45 @@ def authorization_url(
             f"no authorization_endpoint is known for {server.name}; pass its issuer "
             "URL, or AuthorizationServer(..., authorization_endpoint=...)"
         )
+    _check_methods(server)
+    standard: dict[str, Any] = {
+        "response_type": "code",
+        "client_id": grant.client_id,
+        "redirect_uri": pending.redirect_uri,
+        "scope": grant.scope,
+        "state": pending.state,
+        "nonce": pending.nonce if wants_id_token(grant.scope) else None,
+        "code_challenge": _challenge(pending.code_verifier),
+        "code_challenge_method": "S256",
+        "audience": grant.audience,
+        "resource": grant.resource,
+    }
+    params = merge_params(standard, {**grant.authorization_extra, **extra})
+    parts = urlsplit(endpoint)
+    twice = {name for name, _ in parse_qsl(parts.query)} & {
+        name for name, value in params.items() if value
+    }
+    if twice:
+        raise errors.ConfigurationError(
+            f"the authorization_endpoint {endpoint!r} has {', '.join(sorted(twice))} "
+            "in its query, which is sent anyway and must not be sent twice (RFC 6749 "
+            "section 3.1); take it out of the endpoint's URL"
+        )
+    # RFC 6749 section 3.1: a query that the endpoint has stays.
+    return Secret(
+        urlunsplit(
+            (
+                parts.scheme,
+                parts.netloc,
+                parts.path,
+                "&".join(filter(None, (parts.query, encode_form(params).reveal()))),
+                "",
+            )
+        )
+    )
+
+
+def _check_methods(server: AuthorizationServer) -> None:
     methods = server.metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and methods and "S256" not in methods:
         # RFC 7636 section 7.2 forbids to fall back to "plain".
@@ -65,33 +107,11 @@ def authorization_url(
             f"{server.name} offers PKCE only by {quoted(Secret(str(methods)), ())}, "
             "and nothing less than S256 is used"
         )
-    digest = hashlib.sha256(pending.code_verifier.reveal().encode()).digest()
-    standard: dict[str, Any] = {
-        "response_type": "code",
-        "client_id": grant.client_id,
-        "redirect_uri": pending.redirect_uri,
-        "scope": grant.scope,
-        "state": pending.state.reveal(),
-        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-        "code_challenge_method": "S256",
-        "audience": grant.audience,
-        "resource": grant.resource,
-    }
-    if wants_id_token(grant.scope):
-        standard["nonce"] = pending.nonce.reveal()
-    params = merge_params(standard, {**grant.authorization_extra, **extra})
-    parts = urlsplit(endpoint)
-    # RFC 6749 section 3.1: a query that the endpoint has stays.
-    query = "&".join(
-        filter(
-            None,
-            (
-                parts.query,
-                urlencode({k: v for k, v in params.items() if v}, doseq=True),
-            ),
-        )
-    )
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def _challenge(code_verifier: Secret) -> str:
+    digest = hashlib.sha256(code_verifier.reveal().encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def answered_code(
@@ -107,10 +127,20 @@ def answered_code(
     Raises:
         MismatchingStateError: It answers another login.
         AccessDeniedError: The person said no.
-        LoginFailed: It comes from another server, or tells of an error.
+        LoginFailed: It comes from another server, came to another place, or tells of
+            an error.
     """
-    members = _members(response)
-    pending.check_state(members.get("state"))
+    pairs = _pairs(response)
+    names = [name for name, _ in pairs if name in _KNOWN]
+    if len(set(names)) < len(names):
+        # RFC 6749 section 3.1. One of them may have been put in by somebody else.
+        raise errors.LoginFailed(
+            "the answer to this login has a parameter twice; it is refused: log in "
+            "again"
+        )
+    members = {name: value for name, value in pairs if name in _KNOWN and value}
+    pending.use_up(members.get("state"))
+    _check_place(response, pairs, pending)
     _check_issuer(members.get("iss"), server, pending)
     error = members.get("error")
     if error is not None:
@@ -124,16 +154,51 @@ def answered_code(
     return code
 
 
-def _members(response: Secret) -> dict[str, Secret]:
-    # A query alone has no "?"; a whole URL does.
-    return {
-        name: Secret(value)
+def _split(response: Secret) -> tuple[Secret | None, Secret]:
+    """Return the URL before its query, None if there is only a query, and the query."""
+    text = Secret(response.reveal().strip().partition("#")[0])
+    if _URL.match(text.reveal()):
+        place, _, query = text.reveal().partition("?")
+        return Secret(place), Secret(query)
+    return None, Secret(text.reveal().removeprefix("?"))
+
+
+def _pairs(response: Secret) -> list[tuple[str, Secret]]:
+    return [
+        (name, Secret(value))
         for name, value in parse_qsl(
-            response.reveal().strip().rpartition("?")[2].partition("#")[0],
+            _split(response)[1].reveal(),
+            keep_blank_values=True,
             errors="surrogateescape",
         )
-        if name in _KNOWN and value
-    }
+    ]
+
+
+def _check_place(
+    response: Secret, pairs: list[tuple[str, Secret]], pending: PendingLogin
+) -> None:
+    """Refuse an answer that came to another redirect URI than this login's.
+
+    RFC 9700 section 4.4.2.2: with a redirect URI for each server, an answer from
+    another one shows. Scheme, host and port are not compared, since a proxy before a
+    web application changes what it sees of them.
+    """
+    place = _split(response)[0]
+    expected = urlsplit(pending.redirect_uri)
+    came = {(name, value.reveal()) for name, value in pairs}
+    wanted = set(parse_qsl(expected.query, keep_blank_values=True))
+    if place is not None and (
+        _path(place.reveal()) != _path(pending.redirect_uri) or not wanted <= came
+    ):
+        raise errors.LoginFailed(
+            f"the answer came to another place than {pending.redirect_uri}, where this "
+            "login ends; it is refused, and its code is not used (if a proxy changes "
+            "the path, pass the query alone)"
+        )
+
+
+def _path(url: str) -> str:
+    return unquote(urlsplit(url).path) or "/"
 
 
 def _check_issuer(
@@ -141,6 +206,12 @@ def _check_issuer(
 ) -> None:
     """Refuse another server's answer: a mix-up (RFC 9207 section 2.4)."""
     expected = pending.issuer
+    if expected != server.issuer:
+        # Else this server would get a code that is good at the other one.
+        raise errors.LoginFailed(
+            f"this login was started at {expected or 'another server'}, and is "
+            f"finished at {server.name}; use the object that it was started with"
+        )
     if iss is None:
         if (
             server.metadata.get("authorization_response_iss_parameter_supported")
@@ -152,7 +223,8 @@ def _check_issuer(
             "names nobody: it may come from another server, and is refused"
         )
     if expected is None or not hmac.compare_digest(
-        iss.reveal().encode("utf-8", "surrogatepass"), expected.encode()
+        iss.reveal().encode("utf-8", "surrogatepass"),
+        expected.encode("utf-8", "surrogatepass"),
     ):
         raise errors.LoginFailed(
             f"the answer comes from {quoted(iss, ())}, and this login was started at "
@@ -161,11 +233,12 @@ def _check_issuer(
 
 
 def _refused(
-    error: Secret, members: dict[str, Secret], server: AuthorizationServer
+    error: Secret, members: Mapping[str, Secret], server: AuthorizationServer
 ) -> Exception:
-    code = quoted(error, ())
+    hidden = spellings((members.get("code"), members.get("state")))
+    code = quoted(error, hidden)
     said = {
-        name: quoted(members[name], ())
+        name: quoted(members[name], hidden)
         for name in ("error_description", "error_uri")
         if name in members
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from oauth_auth.grants.authorization_code import AuthorizationCode
     from oauth_auth.held import Held
+    from oauth_auth.login.waiting import Waiting
     from oauth_auth.renewal import Terms, TokenSource
     from oauth_auth.server import AuthorizationServer
 
@@ -42,7 +43,7 @@ def start(
     grant: AuthorizationCode,
     redirect_uri: str,
     extra: Mapping[str, str] | None = None,
-) -> tuple[str, PendingLogin]:
+) -> tuple[Secret, PendingLogin]:
     """Return the URL to send a person to, and what to remember meanwhile."""
     pending = PendingLogin(redirect_uri, server.issuer)
     return authorization_url(server, grant, pending, extra or {}), pending
@@ -63,8 +64,8 @@ def finish(
     params = grant.code_request(
         code, redirect_uri=pending.redirect_uri, code_verifier=pending.code_verifier
     )
-    check = id_token_check(server, grant, pending, terms.reach)
-    return redeem(source, terms, server, params, check)
+    check = id_token_check(server, grant, terms.reach, pending)
+    return redeem(source, terms, server, params, once=pending.state, check=check)
 
 
 def log_in_by_browser(
@@ -73,6 +74,7 @@ def log_in_by_browser(
     *,
     timeout: float,
     show: Callable[[str], object] | None = None,
+    waiting: Waiting | None = None,
 ) -> Held:
     """Open the browser of this machine, and wait for the person.
 
@@ -82,6 +84,7 @@ def log_in_by_browser(
         timeout: Seconds for the person.
         show: Called with the URL, since a browser may not open, or in the wrong
             place; by default it is printed to standard error.
+        waiting: Ends the login early.
 
     Raises:
         LoginFailed: No answer in time, or one that refuses.
@@ -90,9 +93,9 @@ def log_in_by_browser(
     server = server_of(source, terms)
     with Listener(grant.redirect_uris) as listener:
         url, pending = start(server, grant, listener.redirect_uri)
-        (show or _print_url)(url)
+        _show(url, show)
         open_browser(url)
-        response = listener.wait(pending, timeout)
+        response = listener.wait(pending, timeout, waiting)
         if response is None:
             raise errors.LoginFailed(
                 f"nobody finished the login at {server.name} within {timeout:g} s; log "
@@ -106,6 +109,9 @@ def log_in_by_browser(
             raise
         except errors.OAuthAuthError as error:
             listener.end(Page.FAILED, error.message)
+            raise
+        except Exception:
+            listener.end(Page.FAILED)
             raise
         listener.end(Page.DONE)
         return held
@@ -129,9 +135,12 @@ def log_in_by_hand(
     server = server_of(source, terms)
     redirect_uri = (*grant.redirect_uris, _ELSEWHERE)[0]
     url, pending = start(server, grant, redirect_uri)
-    return finish(source, terms, pending, Secret(ask(url)))
+    return finish(source, terms, pending, Secret(ask(url.reveal())))
 
 
-def _print_url(url: str) -> None:
-    sys.stderr.write(f"To log in, open this page in a browser:\n\n  {url}\n\n")
+def _show(url: Secret, show: Callable[[str], object] | None) -> None:
+    if show is not None:
+        show(url.reveal())
+        return
+    sys.stderr.write(f"To log in, open this page in a browser:\n\n  {url.reveal()}\n\n")
     sys.stderr.flush()

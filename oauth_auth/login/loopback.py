@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import selectors
 import socket
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final, Self, final
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
-from oauth_auth.lazy_errors import errors
 from oauth_auth.login.page import Page, render
+from oauth_auth.login.ports import listen
+from oauth_auth.login.waiting import Waiting
 from oauth_auth.secret import Secret
-from oauth_auth.server import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,45 +29,34 @@ __all__ = ["Listener"]
 _LAST_PAGE: Final = 3.0
 #: Seconds that a connection may take to send its request.
 _SLOW: Final = 10.0
+#: Seconds for a page that is being sent when the login ends.
+_FAREWELL: Final = 1.0
+#: Connections at a time; of more the oldest one that has said nothing is closed.
+_VISITS: Final = 32
+#: On Windows nothing interrupts a select, so that Ctrl-C has to wait for its end.
+_SLICE: Final = 0.2
 _HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    ("Content-Type", "text/html; charset=utf-8"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
+    ("Connection", "close"),
 )
-
-
-class _Server(ThreadingHTTPServer):
-    # A second program on the same port could otherwise catch the code (RFC 8252
-    # section 8.3); waiting connections are of this login alone.
-    allow_reuse_address = False
-    daemon_threads = True
-
-    def __init__(self, family: socket.AddressFamily, address: tuple[str, int]) -> None:
-        self.address_family = family
-        super().__init__(address, _Handler)
-        self.listener: Listener
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Leave a browser that hangs up alone."""
-
-    def server_bind(self) -> None:
-        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
-        if exclusive is not None:  # Windows
-            self.socket.setsockopt(socket.SOL_SOCKET, exclusive, 1)
-        # Not HTTPServer's, which asks the resolver for this machine's name.
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = "localhost", self.server_address[1]
+#: By which browsers say that nobody has asked for the page yet.
+_PREFETCH: Final = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 @final
 class Listener:
     """Waits on loopback for the answer to one login.
 
+    Connections are accepted in the thread that waits, so that Ctrl-C there ends
+    everything, and each is served in a thread of its own, so that one that says
+    nothing keeps nobody waiting.
+
     Args:
-        redirect_uris: Where to listen, the first that is free; on loopback, and
-            without a port for any. Empty for a path of chance on any port.
+        redirect_uris: Where to listen, the first that is free; see `ports.listen`.
 
     Raises:
         ConfigurationError: None is on loopback.
@@ -74,84 +64,74 @@ class Listener:
     """
 
     def __init__(self, redirect_uris: Sequence[str] = ()) -> None:
-        uris = redirect_uris or (f"http://127.0.0.1/{secrets.token_urlsafe(16)}",)
-        self._servers: list[_Server] = []
-        self.redirect_uri: Final = self._bind_first(uris)
-        self._path: Final = urlsplit(self.redirect_uri).path or "/"
+        uri, self._sockets = listen(redirect_uris)
+        #: With the port that was taken.
+        self.redirect_uri: Final = uri
+        self._path: Final = urlsplit(uri).path or "/"
         self._done_path: Final = f"/{secrets.token_urlsafe(16)}"
         self._pending: PendingLogin | None = None
         self._guard: Final = threading.Lock()  # guards _response
         self._response: Secret | None = None
-        self._came: Final = threading.Event()
         self._ended: Final = threading.Event()
         self._fetched: Final = threading.Event()
         self._page = render(Page.FAILED)
-
-    # -- binding --------------------------------------------------------------------
-
-    def _bind_first(self, uris: Sequence[str]) -> str:
-        taken = []
-        for uri in uris:
-            parts = urlsplit(uri)
-            host = parts.hostname or ""
-            if parts.scheme != "http" or not is_loopback(host):
-                raise errors.ConfigurationError(
-                    f"a login on this machine needs a redirect_uri on loopback such as "
-                    f"http://127.0.0.1/callback, not {uri!r}"
-                )
-            try:
-                port = self._bind(host, parts.port or 0)
-            except OSError as error:
-                taken.append(f"{host}:{parts.port or 'any port'} ({error.strerror})")
-                continue
-            netloc = f"[{host}]" if ":" in host else host
-            return urlunsplit(("http", f"{netloc}:{port}", parts.path, parts.query, ""))
-        raise errors.LoginFailed(
-            f"nothing can listen for the browser's answer: {', '.join(taken)}; free "
-            "the port, name another one in redirect_uri, or log in without a browser "
-            "on this machine (no_browser, DeviceCode)"
-        )
-
-    def _bind(self, host: str, port: int) -> int:
-        """Listen at a host, on both stacks where it is a name; return the port."""
-        if host.startswith("localhost"):
-            # The browser chooses one of the two, and not always the same.
-            server = _Server(socket.AF_INET, ("127.0.0.1", port))
-            self._servers.append(server)
-            port = server.server_port
-            with contextlib.suppress(OSError):  # no IPv6 on this machine
-                self._servers.append(_Server(socket.AF_INET6, ("::1", port)))
-            return port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._servers.append(_Server(family, (host, port)))
-        return self._servers[-1].server_port
+        self._visits: list[_Visit] = []
+        #: A byte here wakes the thread that accepts connections.
+        self._woken, self._waker = socket.socketpair()
 
     # -- waiting --------------------------------------------------------------------
 
-    def wait(self, pending: PendingLogin, seconds: float) -> Secret | None:
-        """Return the URL that the browser came back to; None if it did not in time."""
+    def wait(
+        self, pending: PendingLogin, seconds: float, waiting: Waiting | None = None
+    ) -> Secret | None:
+        """Return the URL that the browser came back to; None if it did not in time.
+
+        Args:
+            pending: The login that is to be answered.
+            seconds: For the person.
+            waiting: Ends this, too.
+        """
         self._pending = pending
-        for server in self._servers:
-            server.listener = self
-            threading.Thread(
-                target=server.serve_forever,
-                kwargs={"poll_interval": 0.1},
-                name="oauth_auth login",
-                daemon=True,
-            ).start()
-        deadline = time.monotonic() + seconds
-        # In slices, since on Windows a wait cannot be interrupted.
-        while not self._came.wait(min(0.2, max(0.0, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
-                return None
+        self._accept(seconds, lambda: self._response is not None, waiting or Waiting())
         return self._response
 
     def end(self, page: Page, detail: str = "") -> None:
-        """Show the browser how the login ended, and give it time to fetch that."""
+        """Show the browser how the login ended, and give it time to fetch that.
+
+        Args:
+            page: How.
+            detail: What else to say; holds no secret.
+        """
         self._page = render(page, detail)
         self._ended.set()
-        if self._came.is_set():
-            self._fetched.wait(_LAST_PAGE)
+        if self._response is not None:
+            self._accept(_LAST_PAGE, self._fetched.is_set, Waiting())
+
+    def _accept(self, seconds: float, done: Any, waiting: Waiting) -> None:
+        """Accept connections until it is done, or the time is over."""
+        deadline = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            for source in (*self._sockets, self._woken):
+                selector.register(source, selectors.EVENT_READ)
+            while not done() and (left := deadline - time.monotonic()) > 0:
+                waiting.check()
+                for key, _ in selector.select(min(_SLICE, left)):
+                    if key.fileobj is self._woken:
+                        self._woken.recv(64)
+                    else:
+                        self._welcome(key.fileobj)
+
+    def _welcome(self, listener: Any) -> None:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return  # it has left again
+        self._visits = [visit for visit in self._visits if visit.is_alive()]
+        if len(self._visits) >= _VISITS:
+            next((v for v in self._visits if v.silent), self._visits[0]).hang_up()
+        visit = _Visit(self, connection)
+        self._visits.append(visit)
+        visit.start()
 
     def __enter__(self) -> Self:
         return self
@@ -162,41 +142,91 @@ class Listener:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        for listener in self._sockets:
+            listener.close()
         self._ended.set()
-        for server in self._servers:
-            if self._pending is not None:
-                server.shutdown()
-            server.server_close()
+        for visit in self._visits:
+            if not visit.silent:
+                visit.join(_FAREWELL)
+            visit.hang_up()
+        for visit in self._visits:
+            visit.join(_FAREWELL)
+        self._waker.close()
+        self._woken.close()
 
-    # -- for the handler ------------------------------------------------------------
+    # -- for the visits -------------------------------------------------------------
 
-    def _takes(self, path: str, query: str) -> bool:
+    def _takes(self, path: str, query: Secret) -> bool:
         """Take a request that answers this login, the first time it comes."""
-        assert self._pending is not None  # noqa: S101  # set before serving
-        state = parse_qs(query).get("state", [""])[0]
-        if path != self._path or Secret(state) != self._pending.state:
+        states = parse_qs(query.reveal(), errors="surrogateescape").get("state", [])
+        pending = self._pending
+        if path != self._path or pending is None or len(states) != 1:
+            return False
+        if not pending.is_answered_by(Secret(states[0])):
             return False
         with self._guard:
             if self._response is None:
-                self._response = Secret(f"{self.redirect_uri}?{query}")
-        self._came.set()
+                place = self.redirect_uri.partition("?")[0]
+                self._response = Secret(f"{place}?{query.reveal()}")
+        self._wake()
         return True
+
+    def _seen_off(self) -> None:
+        self._fetched.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # the login has ended meanwhile
+            self._waker.send(b"!")
+
+
+@final
+class _Visit(threading.Thread):
+    """One connection, and the thread that serves it."""
+
+    def __init__(self, listener: Listener, connection: socket.socket) -> None:
+        super().__init__(name="oauth_auth login", daemon=True)
+        self._listener: Final = listener
+        self._connection: Final = connection
+        #: Whether no request has come yet.
+        self.silent = True
+
+    def run(self) -> None:
+        """Serve it; whatever goes wrong with it, the login goes on."""
+        with self._connection, contextlib.suppress(Exception):
+            _Handler(self._connection, self._listener, self)
+            # The browser's end comes first, so that the page arrives whole.
+            self._connection.shutdown(socket.SHUT_WR)
+
+    def hang_up(self) -> None:
+        """End it, even while its thread waits for what it has to say."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
     timeout = _SLOW
     protocol_version = "HTTP/1.1"
-    server_version = "oauth_auth"
-    sys_version = ""
+
+    def __init__(
+        self, connection: socket.socket, listener: Listener, visit: _Visit
+    ) -> None:
+        self._listener: Final = listener
+        self._visit: Final = visit
+        super().__init__(connection, ("loopback", 0), None)  # type: ignore[arg-type] # kept, never used
 
     def do_GET(self) -> None:
         """Answer the browser."""
-        listener = self.server.listener
-        path, _, query = self.path.partition("?")
-        if path == listener._done_path and listener._ended.is_set():
+        listener = self._listener
+        self._visit.silent = False
+        path = self.path.partition("?")[0]
+        query = Secret(self.path.partition("?")[2])
+        if any("prefetch" in self.headers.get(name, "") for name in _PREFETCH):
+            # It comes again once somebody wants to see it.
+            self._reply(503, render(Page.NOTHING))
+        elif path == listener._done_path and listener._ended.is_set():
             self._reply(200, listener._page)
-            listener._fetched.set()
+            listener._seen_off()
         elif listener._takes(path, query):
             listener._ended.wait()
             # So that neither the address bar nor the history keeps the code.
@@ -204,19 +234,38 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == listener._path and query:
             self._reply(400, render(Page.STRANGE))
         else:
-            # A favicon, a prefetch, somebody who looks around: the login goes on.
+            # A favicon, or somebody who looks around: the login goes on.
             self._reply(404, render(Page.NOTHING))
+
+    def do_HEAD(self) -> None:
+        """Tell nothing: who follows links to check them is not the browser."""
+        self._visit.silent = False
+        self._reply(404, b"")
+
+    def send_error(
+        self,
+        code: int,
+        message: str | None = None,  # noqa: ARG002  # as in the library
+        explain: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Answer what is no request for a page."""
+        self._visit.silent = False
+        if code == 501:  # noqa: PLR2004  # the library's, for other methods
+            self._reply(405, render(Page.NOTHING), ("Allow", "GET, HEAD"))
+        else:
+            self._reply(code, render(Page.NOTHING))
 
     def _reply(self, status: int, body: bytes, *more: tuple[str, str]) -> None:
         self.send_response(status)
-        for name, value in (*_HEADERS, *more):
+        for name, value in (*_HEADERS, *more, ("Content-Length", str(len(body)))):
             self.send_header(name, value)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = True
+
+    def version_string(self) -> str:
+        """Name ourselves, and not Python's version."""
+        return "oauth_auth"
 
     def log_message(self, *args: object) -> None:
         """Say nothing: the request line holds the code."""

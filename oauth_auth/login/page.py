@@ -85,9 +85,9 @@ path { fill: none; stroke: currentColor; stroke-width: 3.4; stroke-linecap: roun
 h1 { margin: 1.1rem 0 .45rem; font-size: 1.4rem; font-weight: 620;
   letter-spacing: -.01em; }
 p { margin: 0; color: var(--soft); text-wrap: balance; }
-.said { text-wrap: wrap; margin-top: 1.4rem; padding: .8rem 1rem; text-align: left; font-size: .9rem;
-  color: var(--text); background: var(--page); border-radius: 9px;
-  overflow-wrap: anywhere; }
+.said { text-wrap: wrap; margin-top: 1.4rem; padding: .8rem 1rem; text-align: left;
+  font-size: .9rem; color: var(--text); background: var(--page);
+  border-radius: 9px; overflow-wrap: anywhere; }
 </style>
 </head>
 <body>

@@ -17,11 +17,14 @@ __all__ = ["PendingLogin"]
 
 #: A login that takes longer, in seconds, has been forgotten, or is somebody else's.
 _LIFE: Final = 600.0
-#: The names of what `to_dict` returns, all of them text.
-_TEXTS: Final = ("state", "nonce", "code_verifier", "redirect_uri", "issuer")
-#: How many finished logins one process remembers.
+#: The clocks of the machines that serve one web application differ by so much.
+_SKEW: Final = 60.0
+#: How many finished logins one process remembers before it drops those that are too
+#: old to be finished again anyway.
 _FINISHED_KEPT: Final = 4096
-_finished: dict[Secret, None] = {}
+#: When each was finished, by state. In a list of its own, so that of two threads that
+#: finish the same login the dictionary can tell which one came first.
+_finished: dict[Secret, list[float]] = {}
 
 
 @final
@@ -67,34 +70,33 @@ class PendingLogin:
         self.code_verifier: Final = code_verifier or _random()
         self.started_at: Final = time.time() if started_at is None else started_at
 
-    def check_state(self, state: Secret | None) -> None:
+    def is_answered_by(self, state: Secret | None) -> bool:
+        """Whether a state is that of this login; takes as long for any other."""
+        # Nobody may find it out one character after another.
+        return state is not None and hmac.compare_digest(
+            state.reveal().encode("utf-8", "surrogatepass"),
+            self.state.reveal().encode("utf-8", "surrogatepass"),
+        )
+
+    def use_up(self, state: Secret | None) -> None:
         """Take an answer's state, once (RFC 6749 section 10.12).
 
         Raises:
             MismatchingStateError: It is missing, another login's, used already, or
                 ten minutes old.
         """
-        # In constant time, so that nobody can guess it one character after another.
-        if state is None or not hmac.compare_digest(
-            state.reveal().encode("utf-8", "surrogatepass"),
-            self.state.reveal().encode("utf-8", "surrogatepass"),
-        ):
+        if not self.is_answered_by(state):
             raise errors.MismatchingStateError(
                 "the answer's state is not that of this login; it may have been "
                 "forged, or belong to another browser tab: log in again"
             )
-        if self.state in _finished:
-            raise errors.MismatchingStateError(
-                "this login has been finished already; log in again"
-            )
-        if not 0 <= time.time() - self.started_at < _LIFE:
+        if not -_SKEW <= time.time() - self.started_at < _LIFE:
             raise errors.MismatchingStateError(
                 f"this login was started more than {_LIFE / 60:.0f} minutes ago; log "
                 "in again"
             )
-        if len(_finished) >= _FINISHED_KEPT:
-            del _finished[next(iter(_finished))]
-        _finished[self.state] = None
+        if not _is_first(self.state):
+            raise used_already()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data for the session; it holds secrets of this login."""
@@ -114,25 +116,68 @@ class PendingLogin:
         Raises:
             ConfigurationError: It is something else.
         """
-        try:
-            return cls(
-                data["redirect_uri"],
-                data["issuer"],
-                state=Secret(data["state"]),
-                nonce=Secret(data["nonce"]),
-                code_verifier=Secret(data["code_verifier"]),
-                started_at=float(data["started_at"]),
-            )
-        except (KeyError, TypeError, ValueError):
-            # Outside the clause: the error's frames would hold the data.
-            known = sorted(data) if isinstance(data, dict) else type(data).__name__
-        raise errors.ConfigurationError(
-            f"this is no pending login ({known}); pass what "
-            "PendingLogin.to_dict() returned"
-        )
+        found, data = parsed(data), {}
+        if found is None:
+            raise not_pending()
+        return found
 
     def __repr__(self) -> str:
         return f"PendingLogin({self.redirect_uri!r}, {self.issuer!r})"
+
+
+def parsed(data: object) -> PendingLogin | None:
+    """Return what `PendingLogin.to_dict` wrote as an object; None if it is no such.
+
+    Nothing is raised, since the data would be a local of every frame that the error
+    passes.
+    """
+    if isinstance(data, PendingLogin):
+        return data
+    try:
+        secrets_in = {
+            name: _secret(data[name])  # type: ignore[index] # else TypeError
+            for name in ("state", "nonce", "code_verifier")
+        }
+        issuer, uri = data["issuer"], data["redirect_uri"]  # type: ignore[index]
+        started_at = float(data["started_at"])  # type: ignore[index]
+        if not isinstance(uri, str) or not isinstance(issuer, str | None):
+            return None
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+    return PendingLogin(uri, issuer, started_at=started_at, **secrets_in)
+
+
+def _secret(value: object) -> Secret:
+    # An empty one would be replaced by one of chance, and never match.
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return Secret(value)
+
+
+def not_pending() -> Exception:
+    """Return the error for what is no pending login."""
+    return errors.ConfigurationError(
+        "this is no pending login; pass what PendingLogin.to_dict() returned, as it "
+        "was kept in the session"
+    )
+
+
+def used_already() -> Exception:
+    """Return the error for a login that is finished a second time."""
+    return errors.MismatchingStateError(
+        "this login has been finished already; log in again"
+    )
+
+
+def _is_first(state: Secret) -> bool:
+    """Whether nobody in this process has finished this login yet."""
+    now = time.monotonic()
+    if len(_finished) >= _FINISHED_KEPT:
+        for old, at in list(_finished.items()):
+            if now - at[0] > _LIFE + _SKEW:
+                _finished.pop(old, None)
+    mine = [now]
+    return _finished.setdefault(state, mine) is mine
 
 
 def _random() -> Secret:
