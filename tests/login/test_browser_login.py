@@ -1,0 +1,425 @@
+"""Logging in with the browser of this machine, from login() to the last page."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from oauth_auth import FileStore, errors
+from oauth_auth.login import browser as launch
+from oauth_auth.login import loopback
+from oauth_auth.login.keep import check_writable
+from oauth_auth.stores.base import Journal, Mark
+from oauth_auth.stores.keys import new_key
+from tests.login.people import app, params_of, token_requests, with_params
+from tests.stores.children import in_child
+from tests.testing.talk import until
+
+ROOT = Path(__file__).parents[2]
+KEY, OTHER_KEY = new_key(), new_key()
+
+
+class TestLogin:
+    def test_from_nothing_to_a_token(self, server, browser, tmp_path):
+        """A person logs in, and every request and worker has a token from then on."""
+        auth = app(server, store=FileStore(tmp_path), scope="read")
+        token = auth.login()
+        assert token.scope == "read"
+        assert "You are logged in" in browser.page.text
+        other = app(server, store=FileStore(tmp_path), scope="read")
+        answer = requests.get(server.api_url, auth=other, timeout=30)
+        assert answer.json()["sub"] == "alice"
+        assert token_requests(server) == 1
+
+    def test_the_url_is_always_shown(self, server, browser, capsys):
+        """The URL is printed even where a browser opens, since it may lie. M99a."""
+        app(server).login()
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert browser.opened[0] in said.err.split()
+
+    def test_shown_by_the_program(self, server, browser, capsys):
+        """A program may show the URL its own way."""
+        shown = []
+        app(server).login(show=shown.append)
+        assert shown == browser.opened
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize("trouble", ["raises", "lies", "hangs"])
+    def test_browsers_that_do_not_open(self, server, browser, monkeypatch, trouble):
+        """Whatever the launch does, the person can open the URL by hand. M99a."""
+        monkeypatch.setattr(launch, "_START", 0.05)
+        go_on = threading.Event()
+        honest = browser.open
+
+        def launched(url):
+            if trouble == "raises":
+                raise OSError("no display")
+            return go_on.wait(30) if trouble == "hangs" else True
+
+        monkeypatch.setattr(browser, "open", launched)
+        token = app(server).login(show=honest)
+        go_on.set()
+        assert token.access_token
+
+    def test_denial(self, server, browser):
+        """The person's no is an error, and the page says so. M31."""
+        server.configure(authorization_error="access_denied")
+        with pytest.raises(errors.AccessDeniedError):
+            app(server).login()
+        assert "Access was refused" in browser.page.text
+        assert "as the settings want it" in browser.page.text
+
+    def test_failure(self, server, browser):
+        """What goes wrong after the person's yes is on the page, too."""
+        server.token_faults.answer(400, {"error": "invalid_client"})
+        with pytest.raises(errors.InvalidClientError):
+            app(server).login()
+        assert "The login failed" in browser.page.text
+        assert "invalid_client" in browser.page.text
+
+    def test_an_accident(self, server, browser, monkeypatch):
+        """Even an error of our own ends on a page."""
+
+        def fail(*args, **kwargs):
+            raise ZeroDivisionError
+
+        monkeypatch.setattr("oauth_auth.login.browser_login.finish", fail)
+        with pytest.raises(ZeroDivisionError):
+            app(server).login()
+        assert "The login failed" in browser.page.text
+
+    def test_nobody_comes(self, server, monkeypatch, browser):
+        """After the timeout the login fails, and says what else can be done."""
+        monkeypatch.setattr(browser, "open", lambda url: True)
+        with pytest.raises(errors.LoginFailed, match=r"within 0\.05 s.*DeviceCode"):
+            app(server).login(timeout=0.05)
+
+    def test_a_login_replaces_another(self, server):
+        """A second login is somebody else's if somebody else logs in."""
+        auth = app(server)
+        auth.login()
+        other = app(
+            server,
+            store=auth._store,
+            authorization_extra={"login_hint": "bob"},
+        )
+        assert other.login().access_token != auth.access_token()
+        answer = requests.get(server.api_url, auth=other, timeout=30)
+        assert answer.json()["sub"] == "bob"
+
+    def test_a_confidential_client(self, server):
+        """A client with a secret proves itself when it redeems the code."""
+        app(
+            server, client_id=server.client_id, client_secret=server.client_secret
+        ).login()
+        (request,) = server.token_log()
+        assert request.client_auth == "client_secret_basic"
+
+
+class TestWrongAnswers:
+    """The listener goes by the state; everything else is judged before the code."""
+
+    def test_a_mix_up(self, server, browser):
+        """Another server's answer to this login is refused. M98b."""
+        server.configure(authorization_response={"iss": "https://evil.example"})
+        with pytest.raises(errors.LoginFailed, match="comes from"):
+            app(server).login()
+        assert token_requests(server) == 0
+        assert "The login failed" in browser.page.text
+
+    def test_a_forged_answer_does_not_end_the_wait(self, server, browser):
+        """Whoever guesses the port but not the state changes nothing. M98a."""
+
+        def forged_first(url):
+            forged = with_params(url, code="evil", state="guessed")
+            assert requests.get(forged, timeout=30).status_code == 400
+            return url
+
+        browser.answer = forged_first
+        assert app(server).login().access_token
+        assert token_requests(server) == 1
+
+    def test_noise_before_the_answer(self, server, browser):
+        """Favicons, wrong paths and half-open connections are no answers."""
+
+        def noise_first(url):
+            place = url.partition("?")[0]
+            assert requests.get(f"{place}/favicon.ico", timeout=30).status_code == 404
+            assert requests.head(url, timeout=30).status_code == 404
+            parts = urlsplit(url)
+            for _ in range(3):
+                silent.enter_context(
+                    socket.create_connection((parts.hostname, parts.port), 30)
+                )
+            return url
+
+        browser.answer = noise_first
+        with contextlib.ExitStack() as silent:
+            assert app(server).login().access_token
+
+
+class TestTwoAtOnce:
+    def test_logins_do_not_swap_codes(self, server, browser):
+        """Two logins at once wait at their own ports and paths. M98e."""
+        both = threading.Barrier(2)
+
+        def together(url):
+            both.wait(30)
+            return url
+
+        browser.answer = together
+        got = {}
+
+        def log_in(name):
+            auth = app(server, authorization_extra={"login_hint": name})
+            auth.login(show=lambda url: None)
+            answer = requests.get(server.api_url, auth=auth, timeout=30)
+            got[name] = answer.json()["sub"]
+
+        threads = [threading.Thread(target=log_in, args=(n,)) for n in ("bob", "eve")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert got == {"bob": "bob", "eve": "eve"}
+
+    def test_a_swapped_code_is_refused(self, server, browser):
+        """An answer that reaches the wrong login does not end its wait. M98e."""
+        urls = {}
+        both = threading.Barrier(2)
+
+        def swap_first(url):
+            urls[params_of(url)["state"]] = url
+            both.wait(30)
+            (other,) = (u for u in urls.values() if u != url)
+            place, query = other.partition("?")[0], url.partition("?")[2]
+            assert requests.get(f"{place}?{query}", timeout=30).status_code == 400
+            both.wait(30)
+            return url
+
+        browser.answer = swap_first
+        threads = [threading.Thread(target=app(server).login) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert server.counts().codes_redeemed == 2
+
+
+class TestByHand:
+    def test_a_pasted_url(self, server, browser):
+        """Where no browser runs, the person pastes the URL that theirs came to."""
+        asked = []
+
+        def ask(url):
+            asked.append(url)
+            there = requests.get(url, allow_redirects=False, timeout=30)
+            return f"  {there.headers['Location']}\n"
+
+        assert app(server).login(ask=ask).access_token
+        assert params_of(asked[0])["redirect_uri"] == "http://127.0.0.1/callback"
+        assert browser.opened == []
+
+    def test_a_registered_uri(self, server):
+        """The person comes back to the first redirect URI that is registered."""
+        server.configure(redirect_uris=["https://app.example/shown"])
+
+        def ask(url):
+            return requests.get(url, allow_redirects=False, timeout=30).headers[
+                "Location"
+            ]
+
+        auth = app(server, redirect_uri="https://app.example/shown")
+        assert auth.login(ask=ask).access_token
+
+    def test_the_wrong_url(self, server):
+        """A URL that was pasted from elsewhere is refused, and says why."""
+        with pytest.raises(errors.MismatchingStateError, match="log in again"):
+            app(server).login(ask=lambda url: "https://app.example/?code=x")
+        assert token_requests(server) == 0
+
+    def test_nothing_is_pasted(self, server):
+        """Ctrl-C at the prompt is the person's own."""
+
+        def interrupted(url):
+            raise KeyboardInterrupt
+
+        auth = app(server)
+        with pytest.raises(KeyboardInterrupt):
+            auth.login(ask=interrupted)
+        assert auth.login().access_token, "no lock is left behind"
+
+
+class TestPorts:
+    def test_a_port_that_is_taken(self, server, browser):
+        """A fixed port that is taken is named before a browser opens. M98e."""
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = other.getsockname()[1]
+            auth = app(server, redirect_uri=f"http://127.0.0.1:{port}/cb")
+            with pytest.raises(errors.LoginFailed, match=f"127.0.0.1:{port}"):
+                auth.login()
+        assert browser.opened == []
+
+    def test_twice_at_a_fixed_port(self, server, free_port):
+        """A second login right after the first gets the same fixed port. M98e."""
+        uri = f"http://127.0.0.1:{free_port}/cb"
+        server.configure(redirect_uris=[uri])
+        auth = app(server, redirect_uri=uri)
+        for _ in range(2):
+            assert auth.login().access_token
+
+    def test_another_port_of_a_list(self, server, free_port):
+        """Of several registered ports a free one is used. M98e."""
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            taken = f"http://127.0.0.1:{other.getsockname()[1]}/cb"
+            free = f"http://127.0.0.1:{free_port}/cb"
+            assert app(server, redirect_uri=[taken, free]).login().access_token
+
+    def test_no_loopback(self, server, browser):
+        """A web application's registration cannot log in on this machine."""
+        auth = app(server, redirect_uri="https://app.example/cb")
+        with pytest.raises(errors.ConfigurationError, match="on loopback"):
+            auth.login()
+        assert browser.opened == []
+
+
+class TestInterrupt:
+    @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+    def test_ctrl_c(self, server):
+        """Ctrl-C ends a login at once, and the process with it. M98e."""
+        source = (
+            "from tests.login.people import app\n"
+            "from oauth_auth.testing import TestingServer\n"
+            "import sys, webbrowser\n"
+            "webbrowser.get = lambda: None\n"
+            f"app(TestingServer.connect({server.issuer!r})).login()\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", source], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        ) as child:
+            url = next(line for line in child.stderr if "http" in line).strip()
+            uri = urlsplit(params_of(url)["redirect_uri"])
+            with socket.create_connection((uri.hostname, uri.port), 30):
+                child.send_signal(signal.SIGINT)
+                assert child.wait(30) == -signal.SIGINT
+            assert "KeyboardInterrupt" in child.stderr.read()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((uri.hostname, uri.port), 30)
+
+
+class TestUnwritableStore:
+    """A store that cannot keep the login refuses before the person is bothered."""
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="file limits are POSIX's")
+    def test_a_full_disk(self, server, browser, tmp_path):
+        """No browser opens for a login that the disk has no room for. M16."""
+        auth = app(server, store=FileStore(tmp_path))
+        auth._resolved()
+
+        def work():
+            import resource
+
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (32 * 1024, 32 * 1024))
+            try:
+                auth.login()
+            except errors.StoreNotWritable as error:
+                return f"{error} {browser.opened}"
+
+        assert "File too large" in (said := in_child(work))
+        assert said.endswith(" []")
+        assert server.counts().authorization_requests == 0
+        assert auth.login().access_token
+
+    def test_no_directory(self, server, browser, tmp_path):
+        """Nor for one that has no directory to be kept in."""
+        store = FileStore(tmp_path / "store")
+        auth = app(server, store=store)
+        auth._resolved()
+        records = tmp_path / "store" / "records"
+        for file in records.iterdir():
+            file.unlink()
+        records.rmdir()
+        records.write_text("a file in the directory's place")
+        with pytest.raises(errors.TokenStoreError):
+            auth.login()
+        assert browser.opened == []
+
+    def test_a_record_that_cannot_be_opened(self, server, browser, tmp_path):
+        """Nor for one that would replace what other keys have sealed. M93."""
+        auth = app(server, store=FileStore(tmp_path, keys=[KEY]))
+        auth.login()
+        name = auth._resolved().record_id
+        newer = FileStore(tmp_path, keys=[KEY, OTHER_KEY])
+        with newer.lock(name, timeout=5) as transaction:
+            transaction.save(transaction.read().succeed())
+        browser.opened.clear()
+        with pytest.raises(errors.KeyMismatch):
+            app(server, store=FileStore(tmp_path, keys=[KEY])).login()
+        assert browser.opened == []
+
+    def test_the_test_leaves_no_trace(self, server, browser, tmp_path):
+        """Trying whether the store can be written changes nothing in it."""
+        auth = app(server, store=FileStore(tmp_path))
+        auth.login()
+        source = auth._resolved()
+        mark = Mark(
+            "hold", 1, time.time(), 60.0, errors.to_facts(errors.LoginFailed(""))
+        )
+        journal = Journal(1, "somebody's", 1.0, 2.0)
+        for change in ("mark", "journal"):
+            with source.store.lock(source.record_id, timeout=5) as transaction:
+                if change == "mark":
+                    transaction.mark(mark)
+                else:
+                    transaction.reserve(journal)
+                before = transaction.read()
+            check_writable(source)
+            with source.store.lock(source.record_id, timeout=5) as transaction:
+                assert transaction.read() == before
+                transaction.mark(None)
+
+
+def test_the_last_page_is_not_waited_for(server, browser, monkeypatch):
+    """A browser that never fetches the last page costs a moment, not the login."""
+    monkeypatch.setattr(loopback, "_LAST_PAGE", 0.05)
+
+    def gone(url):
+        answer = requests.get(url, allow_redirects=False, timeout=30)
+        assert answer.status_code == 303
+        return "http://127.0.0.1:1/"
+
+    browser.answer = gone
+    assert app(server).login().access_token
+
+
+def test_pages_of_an_earlier_login_are_gone(server, browser):
+    """What an old tab asks for is refused, since nobody listens any more."""
+    app(server).login()
+    url = browser.page.url
+    until(lambda: not _listens(url))
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=30)
+
+
+def _listens(url):
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port), 30).close()
+    except ConnectionRefusedError:
+        return False
+    time.sleep(0.005)
+    return True
