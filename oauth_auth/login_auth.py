@@ -317,6 +317,7 @@ async def _while_wanted(work: Callable[[Waiting], _Result]) -> _Result:
     It would go on otherwise, with its port and its window, until the person comes.
     """
     import anyio
+    import anyio.lowlevel
 
     from oauth_auth.login.waiting import Waiting
 
@@ -339,5 +340,7 @@ async def _while_wanted(work: Callable[[Waiting], _Result]) -> _Result:
             failures.append(error)
         group.cancel_scope.cancel()
     if failures:
+        # Where the task was cancelled, it is that which ended the login.
+        await anyio.lowlevel.checkpoint_if_cancelled()
         raise failures.pop()
     return results.pop()

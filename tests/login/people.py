@@ -2,18 +2,52 @@
 
 import contextlib
 import threading
+import urllib.error
+import urllib.request
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import requests
-
 from oauth_auth import AuthorizationCode, DeviceCode, MemoryStore, OAuthAuth
+
+
+class Page(NamedTuple):
+    """What a browser shows."""
+
+    status_code: int
+    url: str
+    text: str
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args):
+        return None
+
+
+def visit(url):
+    """Open a page as a browser does; unlike requests it logs no URL."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response:
+            return Page(response.status, response.url, response.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Page(error.code, url, error.read().decode())
+
+
+def follow(url):
+    """Return the URL to which the server sends the browser back."""
+    try:
+        urllib.request.build_opener(_Stay).open(url, timeout=30).close()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.headers["Location"]
+    raise AssertionError(f"{url} is no redirect")
 
 
 class Browser:
     """Opens pages as a person's browser does, in a thread of its own.
 
     `answer` makes another URL of the one that the server sends the browser back to;
-    `opened` and `pages` are the URLs opened and the responses they ended with.
+    `opened` and `pages` are the URLs opened and what they ended with.
     """
 
     name = "test browser"
@@ -31,10 +65,8 @@ class Browser:
         return True
 
     def _browse(self, url):
-        with contextlib.suppress(requests.ConnectionError):
-            there = requests.get(url, allow_redirects=False, timeout=30)
-            back = self.answer(there.headers["Location"])
-            self.pages.append(requests.get(back, timeout=30))
+        with contextlib.suppress(OSError):
+            self.pages.append(visit(self.answer(follow(url))))
 
     def join(self):
         """Wait until all pages are shown."""
@@ -82,11 +114,6 @@ def app(server, *, store=None, account=None, grant=AuthorizationCode, **options)
 def device_app(server, **options):
     """Return the same for a login by device."""
     return app(server, grant=DeviceCode, **options)
-
-
-def follow(url):
-    """Return the URL to which the server sends the browser back."""
-    return requests.get(url, allow_redirects=False, timeout=30).headers["Location"]
 
 
 def token_requests(server, grant_type="authorization_code"):
