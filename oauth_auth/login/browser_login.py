@@ -135,12 +135,13 @@ def log_in_by_hand(
     server = server_of(source, terms)
     redirect_uri = (*grant.redirect_uris, _ELSEWHERE)[0]
     url, pending = start(server, grant, redirect_uri)
-    return finish(source, terms, pending, Secret(ask(url.reveal())))
+    return finish(source, terms, pending, Secret(ask(url.reveal()) or ""))
 
 
 def _show(url: Secret, show: Callable[[str], object] | None) -> None:
     if show is not None:
         show(url.reveal())
         return
-    sys.stderr.write(f"To log in, open this page in a browser:\n\n  {url.reveal()}\n\n")
-    sys.stderr.flush()
+    if sys.stderr is not None:  # a program without a console has none
+        sys.stderr.write(f"To log in, open this page:\n\n  {url.reveal()}\n\n")
+        sys.stderr.flush()

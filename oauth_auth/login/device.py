@@ -141,6 +141,8 @@ def _print_prompt(prompt: DevicePrompt) -> None:
     # RFC 8628 section 3.3.1: the code is shown beside the complete URI, too, so that
     # the person can compare it with what the server shows.
     complete = prompt.verification_uri_complete
+    if sys.stderr is None:  # a program without a console has none
+        return
     sys.stderr.write(
         f"To log in, open {prompt.verification_uri} on any device and enter the code\n"
         f"\n  {prompt.user_code}\n\n"

@@ -57,7 +57,7 @@ def redeem(
     server: AuthorizationServer,
     params: Mapping[str, Any],
     *,
-    once: Secret | None = None,
+    once: Secret,
     check: Callable[[Token], object] | None = None,
 ) -> Held:
     """Redeem a code, and make what it brings the record's newest generation.
@@ -82,13 +82,12 @@ def redeem(
         TokenStoreError: The token cannot be kept.
     """
     request = TokenRequest(server, terms.grant, None, None, params)
-    name = terms.identifier.fingerprint(once) if once is not None else None
+    name = terms.identifier.fingerprint(once)
     with source.store.lock(source.record_id, timeout=_LOCK_SECONDS) as transaction:
         record = _read(transaction)
         if name in record.claims:
             raise used_already()
-        if name is not None:
-            record = record._replace(claims=record.claiming(name))
+        record = record._replace(claims=record.claiming(name))
         token = granted(request.send(terms.reach), server)
         if check is not None:
             check(token)

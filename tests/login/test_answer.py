@@ -241,6 +241,29 @@ class TestIssuer:
         url, pending = other.authorization_url()
         refused(server, auth, follow(url), pending, "was started at another server")
 
+    @pytest.mark.parametrize(
+        ("came_to", "iss", "match"),
+        [
+            (f"{CALLBACK}/evil", None, "comes from"),
+            (f"{CALLBACK}/honest", ABSENT, "came to another place"),
+        ],
+    )
+    def test_a_real_mix_up(self, server, oauth_server_factory, came_to, iss, match):
+        """A malicious server sends the browser on to an honest one. M98b.
+
+        It hopes that the client takes the honest server's code to it. An honest server
+        shows by its `iss`, or at least by a redirect URI of its own.
+        """
+        evil = oauth_server_factory(
+            metadata={"authorization_response_iss_parameter_supported": False}
+        )
+        server.configure(authorization_response={"iss": iss} if iss else {})
+        auth = app(evil, redirect_uri=f"{CALLBACK}/evil", account="1")
+        url, pending = auth.authorization_url()
+        honest = url.replace(evil.issuer, server.issuer, 1)
+        answer = follow(with_params(honest, redirect_uri=came_to))
+        refused(evil, auth, answer, pending, match)
+
     def test_a_server_without_issuer(self, server):
         """Without an issuer there is nothing to compare, and `iss` must not come."""
         nameless = AuthorizationServer(

@@ -43,8 +43,8 @@ def test_a_browser_that_hangs(opens, monkeypatch):
     """A launch that does not return is left alone, and holds up nothing. M99a."""
     monkeypatch.setattr(module, "_START", 0.05)
     go_on = threading.Event()
-    opens(lambda url: go_on.wait(30))
-    assert open_browser(URL) is False
+    opens(lambda url: go_on.wait(20) or True)
+    assert open_browser(URL) is False, "nobody waited until it came back"
     (thread,) = (t for t in threading.enumerate() if t.name == "oauth_auth browser")
     assert thread.daemon, "the interpreter could not end"
     go_on.set()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from oauth_auth import FileStore, errors
+from oauth_auth import FileStore, MemoryStore, OAuthAuth, RefreshToken, errors
 from oauth_auth.login import browser as launch
 from oauth_auth.login import loopback
 from oauth_auth.login.keep import check_writable
@@ -52,6 +52,11 @@ class TestLogin:
         app(server).login(show=shown.append)
         assert shown == browser.opened
         assert capsys.readouterr().err == ""
+
+    def test_a_program_without_a_console(self, server, monkeypatch):
+        """Where nothing can be printed, the browser opens all the same."""
+        monkeypatch.setattr(sys, "stderr", None)
+        assert app(server).login().access_token
 
     @pytest.mark.parametrize("trouble", ["raises", "lies", "hangs"])
     def test_browsers_that_do_not_open(self, server, browser, monkeypatch, trouble):
@@ -247,7 +252,13 @@ class TestByHand:
             app(server).login(ask=lambda url: "https://app.example/?code=x")
         assert token_requests(server) == 0
 
-    def test_nothing_is_pasted(self, server):
+    @pytest.mark.parametrize("pasted", [None, ""])
+    def test_an_empty_line(self, server, pasted):
+        """So is an answer that is none."""
+        with pytest.raises(errors.MismatchingStateError):
+            app(server).login(ask=lambda url: pasted)
+
+    def test_an_interrupt(self, server):
         """Ctrl-C at the prompt is the person's own."""
 
         def interrupted(url):
@@ -287,6 +298,14 @@ class TestPorts:
             taken = f"http://127.0.0.1:{other.getsockname()[1]}/cb"
             free = f"http://127.0.0.1:{free_port}/cb"
             assert app(server, redirect_uri=[taken, free]).login().access_token
+
+    def test_a_seed_is_no_login(self, server, browser):
+        """Who has only a refresh token is told what to do instead."""
+        grant = RefreshToken(server.issuer, client_id="app", refresh_token="rt-1")
+        auth = OAuthAuth(grant, store=MemoryStore())
+        with pytest.raises(errors.ConfigurationError, match="cannot log in"):
+            auth.login()
+        assert browser.opened == []
 
     def test_no_loopback(self, server, browser):
         """A web application's registration cannot log in on this machine."""

@@ -268,6 +268,7 @@ class TestConnections:
     def test_more_connections_than_there_is_room_for(self, wait, monkeypatch):
         """Of too many connections the oldest that have said nothing are closed."""
         monkeypatch.setattr(loopback, "_VISITS", 4)
+        monkeypatch.setattr(loopback._Handler, "timeout", 300.0)
         with contextlib.ExitStack() as silent:
             opened = [silent.enter_context(wait.connect()) for _ in range(8)]
             assert opened[0].recv(1) == b""

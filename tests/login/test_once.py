@@ -123,6 +123,25 @@ def test_a_person_who_logs_in_again(server, browser):
     assert len(browser.opened) == 2
 
 
+def test_a_login_that_ends_just_before_the_lock_is_free(server, browser):
+    """Who gets the lock looks once more before the person is asked again."""
+    auth = app(server)
+    source = auth._resolved()
+    honest = logged_in_since(source)
+
+    def found():
+        # The other worker finishes between this look and the lock.
+        held = honest()
+        if not browser.opened:
+            outcome(app(server, store=auth._store))
+        return held
+
+    way = Way(lambda: pytest.fail("a second browser"), 60.0)
+    held = log_in_once(source, way, found, waiting=Waiting())
+    assert held.token == auth.token()
+    assert len(browser.opened) == 1
+
+
 def test_a_renewal_is_no_login(server, busy, arrivals):
     """Who waits for a login is not content with a renewal of the one before."""
     store = MemoryStore()

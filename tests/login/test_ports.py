@@ -138,6 +138,19 @@ def test_localhost_without_ipv6(monkeypatch):
         assert [host for host, _ in places] == ["127.0.0.1"]
 
 
+def test_localhost_nowhere(monkeypatch):
+    """A machine without any loopback says so."""
+
+    def neither(family, address, port):
+        raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+
+    monkeypatch.setattr(ports, "_listening", neither)
+    with pytest.raises(errors.LoginFailed, match="localhost:any port"):
+        listen(["http://localhost/cb"])
+    with pytest.raises(errors.LoginFailed, match=r"127\.0\.0\.1:any port.*::1:any"):
+        listen()
+
+
 def test_a_fixed_port(free_port):
     """A server that wants the registered port gets just that."""
     uri = f"http://127.0.0.1:{free_port}/cb"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import httpx
 import httpx2
 import requests
 
 from oauth_auth import (
+    AuthorizationCode,
     AuthorizationServer,
     ClientCredentials,
+    DeviceCode,
     FileStore,
     FromEnv,
     HttpOptions,
@@ -23,6 +27,10 @@ from oauth_auth.errors import LoginRequired, OAuthAuthError, TokenEndpointError
 from oauth_auth.http_clients.httpx import HttpxAuth
 from oauth_auth.http_clients.httpx2 import Httpx2Auth
 from oauth_auth.http_clients.requests import RequestsAuth
+from oauth_auth.login.pending import PendingLogin
+
+if TYPE_CHECKING:
+    from oauth_auth.login.device import DevicePrompt
 
 grant = ClientCredentials(
     "https://auth.example.com",
@@ -84,6 +92,47 @@ async def async_clients() -> None:
     renewed: Token = await auth.arenew()
     await auth.alogout()
     assert all((token, text, renewed))
+
+
+def show(prompt: DevicePrompt) -> None:
+    """Show a device's code."""
+    assert prompt.user_code
+    assert prompt.expires_at
+
+
+web = OAuthAuth(
+    AuthorizationCode(
+        "https://auth.example.com",
+        client_id="web",
+        redirect_uri=["https://me.example/cb", "http://127.0.0.1/cb"],
+        authorization_extra={"prompt": "consent"},
+        scope="openid",
+        resource="https://api.example.com",
+    ),
+    interactive=True,
+)
+tv = OAuthAuth(DeviceCode("https://auth.example.com", client_id="tv", scope="read"))
+
+
+def logins() -> Token:
+    """Log in, in all ways."""
+    url, pending = web.authorization_url(redirect_uri="https://me.example/cb", hint="x")
+    again: PendingLogin = PendingLogin.from_dict(pending.to_dict())
+    assert url.startswith("https:")
+    tv.login(show=show)
+    web.login(timeout=60.0, show=print)
+    web.login(ask=input)
+    return web.fetch_token(authorization_response=url, pending=again, account="42")
+
+
+async def async_logins() -> Token:
+    """Log in, in all ways."""
+    url, pending = await web.aauthorization_url()
+    await tv.alogin(show=show)
+    await web.alogin(timeout=60.0, ask=input)
+    return await web.afetch_token(
+        authorization_response=url, pending=pending.to_dict(), account="42"
+    )
 
 
 def errors() -> str | None:
