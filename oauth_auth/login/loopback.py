@@ -130,8 +130,12 @@ class Listener:
         if len(self._visits) >= _VISITS:
             next((v for v in self._visits if v.silent), self._visits[0]).hang_up()
         visit = _Visit(self, connection)
-        self._visits.append(visit)
-        visit.start()
+        try:
+            visit.start()
+        except RuntimeError:  # no thread can be had: the browser may come again
+            connection.close()
+        else:
+            self._visits.append(visit)
 
     def __enter__(self) -> Self:
         return self
@@ -221,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._visit.silent = False
         path = self.path.partition("?")[0]
         query = Secret(self.path.partition("?")[2])
-        if any("prefetch" in self.headers.get(name, "") for name in _PREFETCH):
+        if any("prefetch" in self.headers.get(n, "").lower() for n in _PREFETCH):
             # It comes again once somebody wants to see it.
             self._reply(503, render(Page.NOTHING))
         elif path == listener._done_path and listener._ended.is_set():

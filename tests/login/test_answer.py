@@ -75,7 +75,7 @@ class TestGood:
         assert code.reveal() == "a?b/c:d"
 
     def test_what_is_unknown_is_ignored(self, auth):
-        """Parameters that nobody knows do not matter (RFC 6749 section 4.1.2). M45."""
+        """Parameters that nobody knows do not matter (RFC 6749 section 4.1.2)."""
         url, pending = start(auth)
         assert finish(auth, f"{url}&session_state=x&session_state=y", pending)
 
@@ -278,7 +278,7 @@ class TestIssuer:
 
 class TestErrors:
     def test_denial(self, server, auth):
-        """The person's no is an error of its own, also oauthlib's. M31."""
+        """The person's no is an error of its own, also oauthlib's."""
         server.configure(authorization_error="access_denied")
         error = refused(
             server, auth, *start(auth), "said no", kind=errors.AccessDeniedError

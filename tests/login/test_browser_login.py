@@ -76,7 +76,7 @@ class TestLogin:
         assert token.access_token
 
     def test_denial(self, server, browser):
-        """The person's no is an error, and the page says so. M31."""
+        """The person's no is an error, and the page says so."""
         server.configure(authorization_error="access_denied")
         with pytest.raises(errors.AccessDeniedError):
             app(server).login()
@@ -344,7 +344,7 @@ class TestUnwritableStore:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="file limits are POSIX's")
     def test_a_full_disk(self, server, browser, tmp_path):
-        """No browser opens for a login that the disk has no room for. M16."""
+        """No browser opens for a login that the disk has no room for."""
         auth = app(server, store=FileStore(tmp_path))
         auth._resolved()
 
@@ -378,7 +378,7 @@ class TestUnwritableStore:
         assert browser.opened == []
 
     def test_a_record_that_cannot_be_opened(self, server, browser, tmp_path):
-        """Nor for one that would replace what other keys have sealed. M93."""
+        """Nor for one that would replace what other keys have sealed."""
         auth = app(server, store=FileStore(tmp_path, keys=[KEY]))
         auth.login()
         name = auth._resolved().record_id

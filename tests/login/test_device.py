@@ -144,7 +144,7 @@ class TestPolling:
 
     @pytest.mark.parametrize("status", [200, 400, 403])
     def test_answers_with_another_status(self, world, status):
-        """The code in the body counts; GitHub sends it with status 200. M51."""
+        """The code in the body counts; GitHub sends it with status 200."""
         world.log_in((status, PENDING[1]), (status, SLOW_DOWN[1]), GRANTED)
         assert world.slept == [5.0, 5.0, 10.0]
 
@@ -353,7 +353,7 @@ class TestServer:
             device_app(server).login()
 
     def test_an_unwritable_store(self, server, monkeypatch):
-        """No code is shown for a login that could not be kept. M16."""
+        """No code is shown for a login that could not be kept."""
 
         def full(self, journal):
             raise errors.StoreNotWritable("the disk is full")

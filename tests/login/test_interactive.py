@@ -196,7 +196,7 @@ class TestRefusal:
         assert asked(server, auth) == "alice", "what is past is forgotten"
 
     def test_a_cancelled_task(self, server, browser, monkeypatch):
-        """A request that is cancelled takes its login with it. M18."""
+        """A request that is cancelled takes its login with it."""
         shown = threading.Event()
         monkeypatch.setattr(browser, "open", lambda url: shown.set() or True)
         auth = app(server, interactive=True)

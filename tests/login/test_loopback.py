@@ -14,6 +14,7 @@ from oauth_auth.login.loopback import Listener
 from oauth_auth.login.page import Page
 from oauth_auth.login.pending import PendingLogin
 from oauth_auth.login.waiting import GivenUp, Waiting
+from tests.login.stacks import ipv6
 from tests.testing.talk import until
 
 CODE = "the-code-of-this-login"
@@ -210,7 +211,7 @@ class TestWrongHits:
         [
             ("Sec-Purpose", "prefetch;prerender"),
             ("Purpose", "prefetch"),
-            ("X-Moz", "prefetch"),
+            ("X-Moz", "Prefetch"),
         ],
     )
     def test_a_prefetch(self, wait, name, value):
@@ -281,6 +282,26 @@ class TestConnections:
                 connection.sendall(b"GET /favicon.ico HTTP/1.1\r\n\r\n")
                 linger = b"\1\0\0\0\0\0\0\0"
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        assert wait.finish().ok
+
+    def test_no_thread_to_be_had(self, wait, monkeypatch):
+        """Where no thread can be started the browser may try again."""
+
+        def refuse(self):
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loopback._Visit, "start", refuse)
+            with wait.connect() as connection:
+                assert connection.recv(1) == b""
+        assert wait.still_waits
+        assert wait.finish().ok
+
+    @ipv6
+    def test_at_ipv6(self, start):
+        """A redirect URI on [::1] is as good."""
+        wait = start("http://[::1]/cb")
+        assert wait.listener.redirect_uri.startswith("http://[::1]:")
         assert wait.finish().ok
 
     def test_at_localhost(self, start):

@@ -9,6 +9,7 @@ import pytest
 from oauth_auth import errors
 from oauth_auth.login import ports
 from oauth_auth.login.ports import listen
+from tests.login.stacks import ipv6
 
 
 @contextlib.contextmanager
@@ -29,17 +30,6 @@ def taken(port=0, family=socket.AF_INET, address="127.0.0.1"):
         other.bind((address, port))
         other.listen()
         yield other.getsockname()[1]
-
-
-def has_ipv6():
-    try:
-        with taken(0, socket.AF_INET6, "::1"):
-            return True
-    except OSError:
-        return False
-
-
-ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
 
 
 def test_by_default():

@@ -61,7 +61,7 @@ def test_without_a_refresh_token(server):
 
 
 def test_a_damaged_record_is_healed(server, tmp_path):
-    """A login replaces a damaged record, which is kept aside. M15."""
+    """A login replaces a damaged record, which is kept aside."""
     store = FileStore(tmp_path)
     auth = app(server, store=store)
     auth.login()
@@ -79,7 +79,7 @@ def test_a_damaged_record_is_healed(server, tmp_path):
 
 
 def test_marks_are_cleared(server):
-    """A login ends what was said or put off about the one before. M30."""
+    """A login ends what was said or put off about the one before."""
     auth = app(server)
     other = app(server, store=auth._store)
     server.revoke_family(auth.login().refresh_token)

@@ -223,7 +223,7 @@ class TestTwins:
 
 
 class TestCancelling:
-    """A task that is cancelled takes its login with it: M18."""
+    """A task that is cancelled takes its login with it."""
 
     @BACKENDS
     @pytest.mark.parametrize("kind", ["browser", "device", "waiting"])
