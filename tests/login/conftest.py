@@ -1,7 +1,6 @@
 """Fixtures of the login tests: a server, a browser, and nothing left behind."""
 
 import gc
-import socket
 import threading
 import webbrowser
 
@@ -11,6 +10,7 @@ from oauth_auth import endpoint
 from oauth_auth.testing import TestingServer
 from tests.http_clients.conftest import log  # noqa: F401  # a fixture
 from tests.login.people import Browser
+from tests.login.stacks import a_free_port
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,5 @@ def _nothing_left_open():
 
 @pytest.fixture
 def free_port():
-    """A port that is free on 127.0.0.1, as far as that can be known."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is free on both loopback addresses."""
+    return a_free_port()

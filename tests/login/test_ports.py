@@ -84,15 +84,15 @@ def test_localhost_on_both_stacks():
 
 
 @ipv6
-def test_localhost_half_taken():
+def test_localhost_half_taken(free_port):
     """Whoever has the other half of "localhost" would get the code.
 
     So a fixed port that is taken on one stack counts as taken (RFC 8252 section 8.3).
     """
-    with taken(0, socket.AF_INET6, "::1") as port:
-        with pytest.raises(errors.LoginFailed, match=f"localhost:{port}"):
-            listen([f"http://localhost:{port}/cb"])
-        with taken(port):
+    with taken(free_port, socket.AF_INET6, "::1"):
+        with pytest.raises(errors.LoginFailed, match=f"localhost:{free_port}"):
+            listen([f"http://localhost:{free_port}/cb"])
+        with taken(free_port):
             pass  # the first half was given back
 
 
