@@ -1,7 +1,6 @@
 """The two loopback addresses of this machine, and ports that are free on both."""
 
 import contextlib
-import errno
 import random
 import socket
 
@@ -34,7 +33,6 @@ def a_free_port():
             try:
                 for family, address in STACKS[: 2 if _has_ipv6() else 1]:
                     probes.enter_context(socket.socket(family)).bind((address, port))
-            except OSError as error:
-                assert error.errno in (errno.EADDRINUSE, errno.EACCES)
+            except OSError:
                 continue
         return port
