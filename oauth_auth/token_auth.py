@@ -18,6 +18,7 @@ from oauth_auth.origins import Origins
 from oauth_auth.renewal import Terms
 from oauth_auth.seed import find_place
 from oauth_auth.sources import source_of
+from oauth_auth.stores.base import replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -172,9 +173,10 @@ class TokenAuth:
         # As long as one renewal may take: its token must not come back afterwards.
         patience = 4 * self._timeout + _LOCK_SECONDS
         with source.store.lock(source.record_id, timeout=patience) as transaction:
-            record = transaction.read()
+            record = replaceable(transaction)
             if record.token is not None:
                 failure = self._revoked(terms, record.token)
+            if record.generation and not record.logged_out:
                 transaction.save(record.succeed(token=None, logged_out=True))
         source.look()
         source.unsaved = None
@@ -256,6 +258,8 @@ class TokenAuth:
                 self._store, identifier, self._grant, self._account
             )
             self._source = source_of(self._store, self._place.record_id)
+            if not identifier.kept:
+                self._source.said.add("unwritable")  # _identifier_of has said it
         return self._source
 
     async def _aresolved(self) -> TokenSource:

@@ -104,7 +104,7 @@ class RequestAuth(TokenAuth):
         )
         if verdict is not protocol.Verdict.RETURN:
             held.rejected = True
-            source.rejections.note(origin, now)
+            source.rejections.note(held, origin, now)
         return verdict
 
 

@@ -141,6 +141,7 @@ def _bounded(
         try:
             thread.start()
         except RuntimeError:
+            watch.nobody_waits()
             _work(watch, request, library, http)
         else:
             if watch.wait():
