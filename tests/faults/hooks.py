@@ -26,7 +26,7 @@ from oauth_auth import errors, flight, transport
 from oauth_auth.message import Response
 from tests.faults.authority import Call
 from tests.faults.place import called
-from tests.faults.scheduler import BASE, KILL, Killed, Option, running
+from tests.faults.scheduler import KILL, Killed, Option, running
 
 FAIL = Option("fault", "d", "fail")
 BREAK = Option("fault", "d", "break")
@@ -222,10 +222,10 @@ def _lock(real):
     return lock
 
 
-def _clock(real, base):
+def _clock(real, read):
     def now():
         task = _task()
-        return real() if task is None else base + world_now(task)
+        return real() if task is None else read(task)
 
     return now
 
@@ -332,8 +332,8 @@ def installed():
         put = lambda *args: stack.enter_context(mock.patch.object(*args))  # noqa: E731
         for name in files.real:
             put(os, name, getattr(files, name))
-        put(time, "time", _clock(time.time, BASE))
-        put(time, "monotonic", _clock(time.monotonic, 0.0))
+        put(time, "time", _clock(time.time, lambda t: t.process.world.wall_time()))
+        put(time, "monotonic", _clock(time.monotonic, world_now))
         put(time, "sleep", _sleep(time.sleep))
         put(random, "random", _steady(random.random))
         put(filelock, "FileLock", _lock(filelock.FileLock))
