@@ -69,6 +69,7 @@ def losses(log, deaths, *, grace=0.0):
             r
             for r in log
             if (r.refresh_token, r.status) == (reuse.refresh_token, 200)
+            and r.issued  # else it is a fault that answered with something else
             and r.settled <= reuse.settled
         ]
         family = reuse.refresh_token

@@ -125,7 +125,7 @@ def test_linked_directories_are_written_through_and_stay_links(tmp_path):
     assert FileStore(real).read(login.auth._resolved().record_id) is not None
 
 
-@pytest.mark.parametrize("name", ["", "records", "claims"])
+@pytest.mark.parametrize("name", ["", "records"])
 def test_a_link_to_a_disk_that_is_missing_is_said_and_not_replaced(tmp_path, name):
     """Otherwise a new, empty store would log everybody out."""
     login = Login(tmp_path / "store")
@@ -142,6 +142,23 @@ def test_a_link_to_a_disk_that_is_missing_is_said_and_not_replaced(tmp_path, nam
     path.unlink()
     elsewhere.rename(path)
     login.goes_on()
+
+
+def test_a_login_is_found_without_its_claims(tmp_path):
+    """The record knows its seed; the link to the missing disk is left as it is."""
+    login = Login(tmp_path / "store")
+    login.auth.token()
+    path = login.store.path / "claims"
+    elsewhere = path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "not mounted")
+    other = login.worker()
+    other.renew()
+    assert other._resolved().record_id == login.auth._resolved().record_id
+    assert path.is_symlink()
+    path.unlink()
+    elsewhere.rename(path)
+    login.worker().renew()
+    assert login.server.families_revoked == 0
 
 
 @pytest.mark.parametrize("name", ["", "records", "claims"])
