@@ -179,8 +179,11 @@ class Havoc(NamedTuple):
     seed: int
     #: Until the server has granted so many refreshes,
     renewals: int
-    #: and until so many logins are lost.
+    #: until so many logins are lost,
     losses: int = 0
+    #: and until so many workers were killed, and so many paused.
+    kills: int = 10
+    pauses: int = 5
     #: In seconds; 0 for kills alone.
     longest_pause: float = 0.0
 
@@ -190,7 +193,7 @@ class Havoc(NamedTuple):
         places = {job.place for job in jobs}
         store = jobs[0].place.store
         server = jobs[0].place.server
-        pauses = new_logins = 0
+        kills = pauses = new_logins = 0
         for place in places:
             place.log_in()
         with Fleet(jobs, [store] * len(jobs)) as fleet:
@@ -200,6 +203,8 @@ class Havoc(NamedTuple):
                 watch.note(server.counts().refreshes_granted, fleet.reports)
                 < self.renewals
                 or new_logins < self.losses
+                or kills < self.kills
+                or (self.longest_pause and pauses < self.pauses)
             ):
                 time.sleep(chance.uniform(0.0, 0.2))
                 victim = chance.randrange(len(jobs))
@@ -211,6 +216,7 @@ class Havoc(NamedTuple):
                     pauses += 1
                 else:
                     fleet.kill(victim)
+                    kills += 1
                     check_store(store)
                     fleet.start(victim)
                 new_logins += sum(_log_in_again(jobs, fleet.listen()))

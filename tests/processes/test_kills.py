@@ -64,8 +64,6 @@ class TestAtRandomInstants:
         assert counts.reuse_detected == counts.families_revoked == 0
         assert counts.refreshes_granted >= renewals
         assert outcome.succeeded > renewals
-        assert len(outcome.deaths) > 10
-        assert outcome.pauses > 5
         # Of each record at most its one temporary file for claims, and for marks.
         assert len(what_is_left(place.path)) <= 2 * len(list(place.store.records()))
 
