@@ -81,6 +81,16 @@ class Watch:
         """How far the exchange has come."""
         return self._stage
 
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is established, and may have begun to speak TLS."""
+        return self._socket is not None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the outcome is there, and the connection left to be closed."""
+        return self._ended.is_set()
+
     def remaining(self) -> float:
         """Return the seconds that are left.
 
@@ -158,12 +168,10 @@ class Watch:
             self._drop_socket()
         self._ended.set()
 
-    def wait(self) -> bool:
-        """Wait for the outcome or the deadline; return whether there is an outcome."""
-        while left := self.left:
-            if self._ended.wait(min(left, _TICK)):
-                return True
-        return self._ended.is_set()
+    def wait(self) -> None:
+        """Wait for the outcome or the deadline."""
+        while (left := self.left) and not self._ended.wait(min(left, _TICK)):
+            continue
 
     def close(self) -> Response | Failure:
         """Return the outcome, and abandon the exchange if there is none yet."""

@@ -10,6 +10,7 @@ that it locks is shown with real processes elsewhere.
 
 import contextlib
 import errno
+import functools
 import logging
 import os
 import random
@@ -22,7 +23,7 @@ from urllib.parse import parse_qs
 
 import filelock
 
-from oauth_auth import errors, flight, transport
+from oauth_auth import errors, flight, forking, transport
 from oauth_auth.message import Response
 from tests.faults.authority import Call
 from tests.faults.place import called
@@ -245,8 +246,8 @@ def _sleep(real):
 class _Thread:
     """A thread of a process in the run: a task of its own."""
 
-    def __init__(self, target, name, daemon):
-        self._target = target
+    def __init__(self, target, args, name, daemon):
+        self._target = functools.partial(target, *args)
 
     def start(self):
         process = _task().process
@@ -264,9 +265,10 @@ class _Event:
         self._set = True
         _task().process.world.scheduler.wake(self)
 
-    def wait(self):
+    def wait(self, _timeout):
         while not self._set:
             _task().process.world.scheduler.wait(self)
+        return True
 
 
 def _exchange(request, **settings):
@@ -338,6 +340,8 @@ def installed():
         put(random, "random", _steady(random.random))
         put(filelock, "FileLock", _lock(filelock.FileLock))
         put(flight, "threading", threads)
+        # It would wait for real threads; nothing forks here.
+        put(forking, "flight", contextlib.nullcontext)
         put(transport, "exchange", _exchange)
         log.addHandler(watch)
         log.setLevel(logging.DEBUG)
