@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 from urllib.parse import parse_qsl
 
 from oauth_auth.quoting import FORM
@@ -86,8 +86,9 @@ class Members:
     def unknown(self) -> dict[str, Any]:
         """Return the members that are kept for those who know them (section 5.1)."""
         return {
-            _clean_text(name): _clean(value, _DEEPEST)
-            for name, value in self._members.items()
+            # The members that are known are tokens, which no frame shall hold.
+            _clean_text(name): _clean(self._members[name], _DEEPEST)
+            for name in self._members
             if name not in _KNOWN
         }
 
@@ -99,6 +100,12 @@ class Members:
 
     def __repr__(self) -> str:
         return f"Members({len(self._members)})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "the members of an answer do not pickle, since tokens may be among them, "
+            "and a pickle is readable by anyone"
+        )
 
 
 def parse(response: Response) -> Members | None:
@@ -122,8 +129,9 @@ def _parse_json(response: Response) -> Members | None:
                 parse_int=_integer,
             )
         )
-    except (ValueError, RecursionError):
-        # JSONDecodeError holds the whole body: it ends here.
+    except Exception:  # noqa: BLE001  # of any kind, a MemoryError too
+        # JSONDecodeError holds the whole body, and so do the frames that any other one
+        # passes: it ends here.
         return None
 
 

@@ -21,7 +21,7 @@ from oauth_auth.protocol import (
     revocation_params,
 )
 from oauth_auth.quoting import spellings
-from oauth_auth.refusal import Refusal, is_success
+from oauth_auth.refusal import LATER, Refusal, is_redirect, is_success, redirect_host
 from oauth_auth.secret import SecretSource
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ _JWKS_KEPT: Final = 64
 #: Where a device authorization response does not say, in seconds.
 _DEVICE_LIFE: Final = 600.0
 _DEVICE_INTERVAL: Final = 5.0
+#: How long old metadata serve before the next try, where new ones cannot be had.
+_METADATA_PAUSE: Final = 300.0
 _HTTP_CLIENT_ERRORS: Final = range(400, 500)
 _OK: Final = 200
 
@@ -305,31 +307,44 @@ def find_metadata(
 ) -> AuthorizationServer:
     """Return the server with its endpoints filled in from its metadata.
 
-    Metadata is kept in memory and in the store for a day, and used longer while the
-    server cannot be reached.
+    Metadata is kept in memory and in the store for a day, and used longer while there
+    is none to replace it.
 
     Raises:
-        ConfigurationError: There is no metadata, or it is not this issuer's.
+        ConfigurationError: There is no metadata, or it is not this issuer's, and
+            nothing is kept.
         EndpointUnreachable: The server cannot be reached, and nothing is kept.
-        ServerError: It answered with 5xx, and nothing is kept.
+        ServerError: It failed, and nothing is kept.
+        TemporarilyUnavailableError: It asks to come back later, and nothing is kept.
     """
     if server.token_endpoint is not None or server.issuer is None:
         return server
     now = time.time()
     key = (store, server.issuer)
     record_id = identifier.record_id({"metadata": server.issuer})
-    kept = _found.get(key) or _kept(store, record_id)
-    if kept is None or not kept[0] <= now < kept[0] + _METADATA_LIFE:
+    kept = _found.get(key)
+    if not _is_new(kept, now):
+        kept = _kept(store, record_id) or kept
+    if kept is None or not _is_new(kept, now):
         try:
             kept = (now, _fetched(server, reach))
-        except (errors.EndpointUnreachable, errors.ServerError) as error:
+        except errors.OAuthAuthError as error:
+            # Whatever came (a proxy's page, another issuer's document), what the
+            # server said before is the best that is known.
             if kept is None:
                 raise
             _log.warning("using old metadata of %s: %s", server.issuer, error)
+            # Asking at every renewal could cost each of them a timeout.
+            kept = (now - _METADATA_LIFE + _METADATA_PAUSE, kept[1])
         else:
             _keep(store, record_id, kept)
     _found[key] = kept
     return server.with_metadata(kept[1])
+
+
+def _is_new(kept: tuple[float, Mapping[str, Any]] | None, now: float) -> bool:
+    # Metadata from the future were fetched while a clock was wrong.
+    return kept is not None and kept[0] <= now < kept[0] + _METADATA_LIFE
 
 
 def _fetched(server: AuthorizationServer, reach: Reach) -> Mapping[str, Any]:
@@ -346,17 +361,35 @@ def _fetched(server: AuthorizationServer, reach: Reach) -> Mapping[str, Any]:
                     "token_endpoint=..."
                 )
             return document
-        if response.status not in _HTTP_CLIENT_ERRORS and response.status != _OK:
-            failure = errors.ServerError(
-                f"{url} answered {response.status} instead of metadata; try later",
-                status_code=response.status,
-            )
+        failure = _passing_failure(url, response) or failure
         tried.append(f"{urlsplit(url).path}: {response.status}")
     if failure is not None:
         raise failure
     raise errors.ConfigurationError(
         f"no metadata at {server.issuer} ({', '.join(tried)}); if this is the token "
         "endpoint, write token_endpoint=..."
+    )
+
+
+def _passing_failure(url: str, response: Response) -> Exception | None:
+    """Return what to raise if the same request may succeed later."""
+    status = response.status
+    what = f"{url} answered {status}"
+    if is_redirect(response):
+        # Networks that want a login of their own redirect everything for a while.
+        return errors.ServerError(
+            f"{what}, a redirect to {redirect_host(response)}, instead of metadata; "
+            "redirects are not followed: if that is the right server, write its issuer",
+            status_code=status,
+        )
+    if status in LATER:
+        return errors.TemporarilyUnavailableError(
+            f"{what} instead of metadata; try again later", status_code=status
+        )
+    if status in _HTTP_CLIENT_ERRORS or is_success(response):
+        return None
+    return errors.ServerError(
+        f"{what} instead of metadata; try again later", status_code=status
     )
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
+from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ __all__ = ["Flight", "Reentered", "join"]
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
+#: Waiters wake up this often, in seconds, to no other end than to be interruptible.
+_WAKE: Final = 1.0
 
 
 class Reentered(Exception):  # noqa: N818  # never reaches a user
@@ -82,23 +86,53 @@ def join(
             if _inside.get() and not background:
                 raise Reentered
             return flight
-        flight = Flight(state, key, work)
-        try:
-            # Not a daemon: the interpreter must not end between answer and save.
-            threading.Thread(
-                target=flight.run, name="oauth_auth renewal", daemon=False
-            ).start()
-        except RuntimeError:
-            # No thread can be had, as when the interpreter is ending.
-            if background:
-                return None
-            inline = True
-        else:
-            inline = False
-        state.flights[key] = flight
-    if inline:
-        flight.run()
+        flight = state.flights[key] = Flight(state, key, work)
+    # Not under the guard: to start a thread is to wait for it. Under gevent another
+    # greenlet runs meanwhile, and were it to wait for the guard, none would run again.
+    try:
+        _start(flight.run)
+    except RuntimeError:
+        # No thread can be had, as when the interpreter is ending.
+        if background and flight.strand():
+            return None
+        flight.run_for_caller()
+    except BaseException:
+        # Ctrl-C: whether the thread has begun is not known, and others must not wait.
+        flight.interrupt()
+        raise
     return flight
+
+
+def _start(work: Callable[[], None]) -> None:
+    """Run something on a thread of its own.
+
+    Raises:
+        RuntimeError: There can be none.
+    """
+    if _among_greenlets_that_stop():
+        raise RuntimeError("gevent's thread pool does not wait for greenlets")
+    # Not a daemon: the interpreter must not end between answer and save.
+    threading.Thread(
+        target=_fly, args=(work,), name="oauth_auth renewal", daemon=False
+    ).start()
+
+
+def _fly(work: Callable[[], None]) -> None:
+    with forking.flight():
+        work()
+
+
+def _among_greenlets_that_stop() -> bool:
+    """Whether a new thread might stop half way.
+
+    Where gevent has made greenlets of threads they run on the real thread that started
+    them, and only while that waits in gevent's loop. Those of gevent's thread pool do
+    not, between two tasks: a flight would stop there, and hold the record's lock.
+    """
+    monkey: Any = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return False
+    return not sys.modules["gevent"].get_hub().main_hub
 
 
 @final
@@ -114,10 +148,11 @@ class Flight(Generic[_Result]):
         self._state: Final = state
         self._key: Final = key
         self._work: Final = work
-        self._guard: Final = threading.Lock()  # guards _wakers, _waiting, _published
+        self._guard: Final = threading.Lock()  # guards what follows
         self._wakers: list[Callable[[], object]] = []
         self._waiting = 0
         self._published = False
+        self._stranded = False
         self._result: _Result | None = None
         self._failure: Any = None
 
@@ -145,6 +180,31 @@ class Flight(Generic[_Result]):
         finally:
             _inside.reset(inside)
 
+    def run_for_caller(self) -> None:
+        """Do the work on the thread of a caller that wants its result."""
+        with self._guard:
+            self._waiting += 1
+        try:
+            self.run()
+        finally:
+            self._leave()
+
+    def strand(self) -> bool:
+        """Give up a flight that has no thread; False if somebody waits for it.
+
+        Who has found it already, and comes to wait only now, does the work itself.
+        """
+        self._forget()
+        with self._guard:
+            self._stranded = not self._waiting
+            return self._stranded
+
+    def interrupt(self) -> None:
+        """Let the waiters go with an error, for the work may never begin."""
+        self._fail(
+            errors.OAuthAuthError("the renewal was interrupted as it began; try again")
+        )
+
     def publish(self, result: _Result) -> None:
         """Let the waiters go with a result, while the work may go on."""
         self._end(result, None)
@@ -154,9 +214,7 @@ class Flight(Generic[_Result]):
 
     def _end(self, result: _Result | None, failure: Any) -> None:
         # First: a waiter that is not content with the result starts a new flight.
-        with self._state.guard:
-            if self._state.flights.get(self._key) is self:
-                del self._state.flights[self._key]
+        self._forget()
         with self._guard:
             if self._published:
                 return
@@ -165,6 +223,11 @@ class Flight(Generic[_Result]):
             wakers, self._wakers = self._wakers, []
         for wake in wakers:
             wake()
+
+    def _forget(self) -> None:
+        with self._state.guard:
+            if self._state.flights.get(self._key) is self:
+                del self._state.flights[self._key]
 
     def _outcome(self) -> _Result:
         if self._failure is not None:
@@ -176,11 +239,14 @@ class Flight(Generic[_Result]):
     def _register(self, waker: Callable[[], object]) -> bool:
         """Have the waker called at the end; False if that has come already."""
         with self._guard:
+            stranded, self._stranded = self._stranded, False
             if self._published:
                 return False
             self._wakers.append(waker)
             self._waiting += 1
-            return True
+        if stranded:
+            self.run()
+        return True
 
     def _leave(self) -> None:
         with self._guard:
@@ -195,7 +261,10 @@ class Flight(Generic[_Result]):
         event = threading.Event()
         if self._register(event.set):
             try:
-                event.wait()
+                # On Windows Ctrl-C does not end a wait without a limit; and gevent
+                # raises where nothing of the same real thread could end it.
+                while not event.wait(_WAKE):
+                    continue
             finally:
                 self._leave()
         return self._outcome()

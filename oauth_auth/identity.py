@@ -1,30 +1,38 @@
 """Record ids and fingerprints: keyed hashes, so that a store tells nothing by name.
 
 They are keyed with the store's id key, 32 random bytes made once per store and kept
-like a record, so that rotating the sealing keys changes no id.
+like a record, so that rotating the sealing keys changes no id. Without it no record has
+a name any more, so the store keeps it twice, and one copy heals the other.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import json
+import logging
 import os
 from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
+from oauth_auth.stores.base import Record
 from oauth_auth.stores.once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oauth_auth.secret import SecretSource
-    from oauth_auth.stores.base import Record, TokenStore, Transaction
+    from oauth_auth.stores.base import TokenStore, Transaction
 
 __all__ = ["Identifier"]
 
 _ID_KEY: Final = "id-key"
+#: Written before the id key itself, so that where that is this is too.
+_COPY: Final = "id-key-copy"
+#: Only a holder of the id key's lock asks for that of the copy.
+_LOCK_SECONDS: Final = 5.0
 _DIGITS: Final = 40
 
 
@@ -53,8 +61,7 @@ class Identifier:
         try:
             key = _made(store)
         except errors.StoreCorrupt as error:
-            # Without the remedy, which is for records that come back by a login.
-            damage = str(error).partition(";")[0]
+            damage = _without_remedy(error)
         else:
             return cls(key, kept=True)
         raise errors.StoreCorrupt(
@@ -84,18 +91,27 @@ class Identifier:
             if value
         }
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-        return self._hash(b"record", text.encode())
+        return self._hash(b"record", Secret(text))
 
     def fingerprint(self, secret: SecretSource) -> str:
         """Return a keyed hash by which a secret can be recognised again."""
-        # A variable with odd bytes in it reads as half surrogates, and is a secret.
-        return self._hash(b"secret", secret.reveal().encode("utf-8", "surrogatepass"))
+        return self._hash(b"secret", secret)
 
-    def _hash(self, purpose: bytes, data: bytes) -> str:
+    def _hash(self, purpose: bytes, text: SecretSource) -> str:
         digest = hmac.digest(
-            base64.b64decode(self._key.reveal()), purpose + b"\0" + data, "sha256"
+            base64.b64decode(self._key.reveal()),
+            purpose
+            + b"\0"
+            # A variable with odd bytes in it reads as half surrogates, and is a secret.
+            + text.reveal().encode("utf-8", "surrogatepass"),
+            "sha256",
         )
         return digest.hex()[:_DIGITS]
+
+
+def _without_remedy(error: Exception) -> str:
+    """Return what an error says, but not what to do, which is for other records."""
+    return str(error).partition(";")[0]
 
 
 def _new_id_key() -> Secret:
@@ -113,11 +129,32 @@ def _made(store: TokenStore) -> Secret:
         record = transaction.read()
         key = _kept_key(record)
         if key is None:
-            key = _new_id_key()
+            key = _copied(store)
             transaction.save(record.succeed(document={"key": key.reveal()}))
         return key
 
-    # Two workers that start together must come to the same ids.
-    return made_once(
-        lambda: _kept_key(store.read(_ID_KEY)), store.lock(_ID_KEY, timeout=0), make
-    )
+    attempt = store.lock(_ID_KEY, timeout=0)
+    try:
+        # Two workers that start together must come to the same ids.
+        return made_once(lambda: _kept_key(store.read(_ID_KEY)), attempt, make)
+    except errors.StoreCorrupt as error:
+        key = _kept_key(store.read(_COPY))
+        if key is None:
+            raise
+        damage = _without_remedy(error)
+        logging.getLogger("oauth_auth").warning("%s; its copy is used", damage)
+    # Another worker may be doing so, or the store not be writable: the copy will do.
+    with contextlib.suppress(errors.TokenStoreError), attempt as transaction:
+        transaction.save(Record().succeed(document={"key": key.reveal()}))
+    return key
+
+
+def _copied(store: TokenStore) -> Secret:
+    """Return the key that the copy keeps; a new one is copied first."""
+    with store.lock(_COPY, timeout=_LOCK_SECONDS) as transaction:
+        record = transaction.read()
+        key = _kept_key(record)
+        if key is None:
+            key = _new_id_key()
+            transaction.save(record.succeed(document={"key": key.reveal()}))
+        return key

@@ -9,6 +9,7 @@ from oauth_auth.endpoint import find_metadata, revoke
 from oauth_auth.grants.authorization_code import AuthorizationCode
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
+from oauth_auth.stores.base import replaceable
 from oauth_auth.token_auth import TokenAuth, in_thread
 
 if TYPE_CHECKING:
@@ -247,9 +248,10 @@ class LoginAuth(TokenAuth):
         # As long as one renewal may take: its token must not come back afterwards.
         patience = 4 * self._timeout + _LOCK_SECONDS
         with source.store.lock(source.record_id, timeout=patience) as transaction:
-            record = transaction.read()
+            record = replaceable(transaction)
             if record.token is not None:
                 failure = self._revoked(terms, record.token)
+            if record.generation and not record.logged_out:
                 transaction.save(record.succeed(token=None, logged_out=True))
         source.look()
         source.unsaved = None

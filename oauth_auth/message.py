@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,3 +46,9 @@ class Response:
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {len(self._body)} bytes)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Response does not pickle, since its body may hold tokens, and a pickle "
+            "is readable by anyone"
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 from urllib.parse import urlsplit
 
 from oauth_auth.lazy_errors import errors
-from oauth_auth.server import is_loopback
+from oauth_auth.server import is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,20 +25,37 @@ _said: set[tuple[frozenset[str], str]] = set()
 def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL (RFC 6454), without its default port.
 
+    A host name in letters of any alphabet comes out as it is looked up, which is how
+    the HTTP clients write it in the requests that they send.
+
     Returns:
         An empty text for what has no origin, so that it equals no other.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
+        host = _host(parts.hostname or "")
     except ValueError:
         return ""
-    if not parts.hostname or not parts.scheme:
+    if not host or not parts.scheme:
         return ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if port is None or port == _PORTS.get(parts.scheme):
         return f"{parts.scheme}://{host}"
     return f"{parts.scheme}://{host}:{port}"
+
+
+def _host(name: str) -> str:
+    """Return a host name in ASCII (RFC 5891), an IPv6 address in brackets.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not name.isascii():
+        import idna  # both HTTP libraries need it, and do just this
+
+        # UnicodeError, which idna's own errors are, is a ValueError.
+        return idna.encode(name).decode("ascii")
+    return f"[{name}]" if ":" in name else name
 
 
 @final
@@ -65,7 +82,8 @@ class Origins:
         Raises:
             ConfigurationError: The token would cross the network in clear.
         """
-        # Up to the slash after the authority: what follows does not matter.
+        # Up to the slash after the authority of an https or http URL: what follows
+        # does not matter.
         end = url.find("/", 8)
         prefix = url[:end] if end > 0 else url
         try:
@@ -73,8 +91,7 @@ class Origins:
         except KeyError:
             pass
         origin = self._decide(url)
-        # What stands before an "@" is a password, which is not to be kept.
-        if len(self._decided) < _REMEMBERED and "@" not in prefix:
+        if len(self._decided) < _REMEMBERED and _ends_with_authority(prefix):
             self._decided[prefix] = origin
         return origin
 
@@ -94,6 +111,18 @@ class Origins:
             f"the token would go to {origin or 'an unreadable URL'} in clear; use "
             f"https, or list the origin: allowed_origins=[{origin!r}]"
         )
+
+
+def _ends_with_authority(prefix: str) -> bool:
+    """Whether it is a scheme of known length and an authority, and tells no secret.
+
+    Of other schemes a shorter part might have been cut out, which their hosts share. A
+    query without a path, as in ``https://api.example.com?key=...``, may be a secret,
+    and what stands before an "@" is a password: neither is to be kept.
+    """
+    return prefix.startswith(("https://", "http://")) and not any(
+        mark in prefix for mark in "@?#"
+    )
 
 
 def _say_once(allowed: frozenset[str], origin: str) -> None:
@@ -117,7 +146,7 @@ def _checked(allowed: Iterable[str]) -> list[str]:
         origin = origin_of(url)
         if not origin:
             raise errors.ConfigurationError(
-                f"allowed_origins has {url!r}, which is no URL such as "
+                f"allowed_origins has {shown(url)}, which is no URL such as "
                 "https://api.example.com"
             )
         origins.append(origin)

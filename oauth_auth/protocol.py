@@ -262,14 +262,22 @@ def _retry_after(response: Response, now: float) -> float | None:
     text = response.headers.get("retry-after", "")
     delay = answer.seconds(text)
     if delay is None and text:
-        from email.utils import mktime_tz, parsedate_tz
-
-        try:
-            date = parsedate_tz(text)
-            delay = mktime_tz(date) - now if date else None
-        except (ValueError, OverflowError):
-            delay = None
+        end = _date(text)
+        # By the server's own clock where it says that, since this one may be wrong.
+        sent_at = _date(response.headers.get("date", ""))
+        delay = None if end is None else end - (now if sent_at is None else sent_at)
     return min(delay, _LONGEST_WAIT) if delay is not None and delay >= 0 else None
+
+
+def _date(text: str) -> float | None:
+    """Read a date of RFC 9110 section 5.6.7, in seconds since the epoch."""
+    from email.utils import mktime_tz, parsedate_tz
+
+    try:
+        date = parsedate_tz(text)
+        return float(mktime_tz(date)) if date else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def judge_401(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from oauth_auth.errors import TokenEndpointError
     from oauth_auth.message import Response
 
-__all__ = ["Outcome", "Refusal", "is_success"]
+__all__ = ["LATER", "Outcome", "Refusal", "is_redirect", "is_success", "redirect_host"]
 
 #: Codes that say that this refresh token (or code, or assertion) is dead: RFC 6749
 #: section 5.2, then GitHub and Slack, both with status 200. "invalid_request" and
@@ -33,7 +33,7 @@ _GRANT_ENDED: Final = frozenset(
 _GRANT_ENDED_REFRESHING: Final = _GRANT_ENDED | {"invalid_code"}
 
 #: Statuses that say that the request was not processed (RFC 9110, RFC 6585).
-_LATER: Final = frozenset({408, 429, 503})
+LATER: Final = frozenset({408, 429, 503})
 
 _NEXT_STEPS: Final = {
     "invalid_request": "check the parameters that this client sends",
@@ -63,8 +63,20 @@ def is_success(response: Response) -> bool:
     return 200 <= response.status < 300  # noqa: PLR2004
 
 
-def _is_redirect(response: Response) -> bool:
-    return 300 <= response.status < 400  # noqa: PLR2004  # RFC 9110 section 15.4
+def is_redirect(response: Response) -> bool:
+    """Whether the status is one of RFC 9110 section 15.4."""
+    return 300 <= response.status < 400  # noqa: PLR2004
+
+
+def redirect_host(response: Response, hidden: Sequence[Secret] = ()) -> str:
+    """Return the host that a redirect leads to, fit for an error message."""
+    try:
+        location = urljoin("//this host/", response.headers["location"])
+        host = urlsplit(location).hostname
+    except (KeyError, ValueError):
+        host = None
+    # The rest of the URL may hold a code or a token.
+    return quoted(Secret(host or "nowhere"), hidden)
 
 
 @final
@@ -98,7 +110,8 @@ class Refusal:
 
     def _code(self) -> str | None:
         text = self._members.text("error") if self._members else None
-        if text is None:
+        # Who redirects is not the token endpoint, and cannot know a refresh token.
+        if text is None or is_redirect(self._response):
             return None
         # A known code is no secret, even if a made-up secret looks like one.
         for code in (*self._ended, *errors.BY_CODE):
@@ -110,7 +123,7 @@ class Refusal:
         status = self._response.status
         # A status that tells of trouble outweighs the code: a login must not end
         # because of an answer that a proxy or a failing server made.
-        if status in _LATER:
+        if status in LATER:
             return Outcome.LATER
         if not 200 <= status < 500:  # noqa: PLR2004  # RFC 9110 section 15
             return Outcome.UNKNOWN
@@ -171,8 +184,10 @@ class Refusal:
 
     def _happened(self, text: str) -> str:
         status = self._response.status
-        if _is_redirect(self._response):
-            return f"{status}, a redirect to {self._redirect_host()}"
+        if is_redirect(self._response):
+            return (
+                f"{status}, a redirect to {redirect_host(self._response, self._hidden)}"
+            )
         if self.code or text:
             words = ": ".join(filter(None, (self.code, text.rstrip(". "))))
             return f"{status} {words}"
@@ -183,20 +198,11 @@ class Refusal:
             return f"{status} with {what} ({len(self._response.body)} bytes)"
         return f"{status}, {describe_body(self._response, self._hidden)}"
 
-    def _redirect_host(self) -> str:
-        try:
-            location = urljoin("//this host/", self._response.headers["location"])
-            host = urlsplit(location).hostname
-        except (KeyError, ValueError):
-            host = None
-        # The rest of the URL may hold a code or a token.
-        return quoted(Secret(host or "nowhere"), self._hidden)
-
     def _next_step(
         self, endpoint: str, auth_method: str, retry_after: float | None
     ) -> str:
         step = f"check that this is the server's {endpoint}, and the client's settings"
-        if _is_redirect(self._response):
+        if is_redirect(self._response):
             step = (
                 "secrets are not sent to where a redirect leads; if that is the right "
                 f"place, write its URL as {endpoint}"

@@ -7,12 +7,16 @@ generations were made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 if TYPE_CHECKING:
     from oauth_auth.held import Held
 
 __all__ = ["Rejections"]
+
+#: What a record tells of one: the origin, when (seconds since the epoch), and the
+#: generation that was made for it.
+Told: TypeAlias = tuple[str, float, int]
 
 #: A rejection counts for this long, in seconds.
 _LATELY: Final = 60.0
@@ -23,6 +27,8 @@ _WORTH: Final = 3
 _KEPT: Final = 16
 #: How many origins' rejections one process remembers.
 _ORIGINS_KEPT: Final = 256
+#: A token that ends at birth is used for a second all the same.
+_SHORTEST_LIFE: Final = 1.0
 
 
 @final
@@ -32,49 +38,60 @@ class Rejections:
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        #: When each origin last refused a token, in seconds since the epoch.
-        self._seen: dict[str, float] = {}
+        #: When each origin last refused a token, in seconds since the epoch, and the
+        #: generation of that token.
+        self._seen: dict[str, tuple[float, int]] = {}
 
-    def note(self, origin: str, now: float) -> None:
+    def note(self, held: Held, origin: str, now: float) -> None:
         """Remember that an origin refused a token."""
         if len(self._seen) >= _ORIGINS_KEPT:
             self._seen.clear()
-        self._seen[origin] = now
+        self._seen[origin] = now, held.generation
 
-    def added_to(
-        self, kept: tuple[tuple[str, float], ...]
-    ) -> tuple[tuple[str, float], ...]:
-        """Return what a record tells, with the newest rejection seen here.
+    def leading_to(
+        self, generation: int, rejected: Held | None, told: tuple[Told, ...]
+    ) -> tuple[Told, ...]:
+        """Return what the record of a new generation tells.
 
         Args:
-            kept: The rejections (origin, seconds since the epoch) that it tells of.
+            generation: The new one.
+            rejected: The token that it replaces because it was refused, if it was.
+            told: What the record before it tells.
         """
-        newest = max(self._seen.items(), key=lambda item: item[1], default=None)
-        if newest is None or newest in kept:
-            return kept
-        return (*kept, newest)[-_KEPT:]
+        if rejected is None:
+            return told
+        new = [
+            (origin, at, generation)
+            for origin, (at, refused) in self._seen.items()
+            if refused == rejected.generation
+        ]
+        return (*told, *new)[-_KEPT:]
 
     def explain(self, held: Held, origin: str, now: float) -> bool:
         """Whether a token was made because this origin refused the one before it."""
-        refused_at = self._seen.get(origin, 0.0)
-        for other, at in held.rejections:
-            if other == origin:
-                refused_at = max(refused_at, at)
-        recent = 0 <= now - refused_at < _lately(held)
-        return recent and held.token.obtained_at >= refused_at
+        told = [
+            at
+            for other, at, generation in held.rejections
+            if other == origin and generation == held.generation
+        ]
+        # The clock of the machine where it was made may differ from this one's, so what
+        # this process has seen itself counts as well.
+        seen_at, _ = self._seen.get(origin, (0.0, 0))
+        return any(_lately(held, at, now) for at in (*told, seen_at)) and bool(told)
 
     def exhaust(self, held: Held, origin: str, now: float) -> bool:
         """Whether this origin's rejections have led to too many renewals already."""
-        lately = _lately(held)
-        times = [
+        led = [
             at
-            for other, at in held.rejections
-            if other == origin and 0 <= now - at < lately
+            for other, at, _ in held.rejections
+            if other == origin and _lately(held, at, now)
         ]
-        return len(times) >= _WORTH
+        return len(led) >= _WORTH
 
 
-def _lately(held: Held) -> float:
-    """Return how long a rejection counts: a token of seconds may well have expired."""
+def _lately(held: Held, at: float, now: float) -> bool:
+    """Whether a rejection still counts: a token of seconds may well have expired."""
     life = held.token.lifetime
-    return _LATELY if life is None else min(_LATELY, life / 2)
+    span = _LATELY if life is None else min(_LATELY, max(life, _SHORTEST_LIFE) / 2)
+    # One of the future is that of a clock which has been set back since.
+    return 0 <= now - at < span

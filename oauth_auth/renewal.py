@@ -28,7 +28,7 @@ from oauth_auth.endpoint import TokenRequest, find_metadata
 from oauth_auth.held import Held
 from oauth_auth.lazy_errors import errors
 from oauth_auth.rejections import Rejections
-from oauth_auth.stores.base import Record
+from oauth_auth.stores.base import PATIENT_SECONDS, Record, holder_of
 from oauth_auth.turn import SAVE_SECONDS, Turn, hold
 
 if TYPE_CHECKING:
@@ -257,6 +257,10 @@ class TokenSource:
             if terms.grant.needs_person:
                 raise
             record = None  # the flight keeps it aside, and starts anew
+        except errors.StoreNotWritable:
+            if terms.grant.needs_person:
+                raise
+            record = None  # it cannot be read now; the flight does without the store
         if record is not None:
             self._adopt(record)
         held = self._good(terms, rejected) if renewing else None
@@ -310,7 +314,8 @@ class TokenSource:
         """
         attempt = self.store.lock(self.record_id, timeout=0)
         patience = _EXCHANGES * terms.reach.timeout + SAVE_SECONDS
-        deadline = time.monotonic() + patience
+        began = time.monotonic()
+        patient = True
         pause = _FIRST_LOOK
         try:
             while True:
@@ -320,8 +325,12 @@ class TokenSource:
                 try:
                     transaction = attempt.__enter__()
                 except errors.StoreLocked:
-                    if time.monotonic() > deadline or under_way.abandoned:
+                    waited = time.monotonic() - began
+                    if waited > patience or under_way.abandoned:
                         raise
+                    if waited > PATIENT_SECONDS and patient:
+                        patient = False
+                        self._name_holder(attempt)
                     time.sleep(pause)
                     pause = min(pause * 1.5, _LAST_LOOK)
                     continue
@@ -344,6 +353,14 @@ class TokenSource:
             self._be_quiet(error)
             raise
 
+    def _name_holder(self, attempt: object) -> None:
+        _log.warning(
+            "waiting for %s, which has locked record %s for more than %g s",
+            holder_of(attempt),
+            self.record_id,
+            PATIENT_SECONDS,
+        )
+
     def _renew_in_memory(self, terms: Terms, rejected: Held | None) -> Held:
         """Get a token that nobody has to log in for, without the store."""
         generation = self.held.generation if self.held else 0
@@ -363,10 +380,12 @@ class TokenSource:
             self._be_quiet(error)
             raise
         token = answer.token
-        rejections = self.held.rejections if self.held else ()
-        if rejected is not None:
-            rejections = self.rejections.added_to(rejections)
-        record = Record(generation=generation + 1, token=token, rejections=rejections)
+        told = self.held.rejections if self.held else ()
+        record = Record(
+            generation=generation + 1,
+            token=token,
+            rejections=self.rejections.leading_to(generation + 1, rejected, told),
+        )
         held = self._adopt(record)
         assert held is not None  # noqa: S101  # the token is newer and presentable
         return held

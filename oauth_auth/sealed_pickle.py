@@ -28,10 +28,14 @@ class _Pickler(pickle.Pickler):
     """Pickles secrets and tokens too, for text that is sealed at once."""
 
     def reducer_override(self, value: Any) -> Any:
+        from oauth_auth.transport.options import HttpOptions
+
         if isinstance(value, Secret):
             return Secret, (value.reveal(),)
         if isinstance(value, Token):
             return Token.from_dict, (value.to_dict(),)
+        if isinstance(value, HttpOptions):
+            return HttpOptions, value._state()
         return NotImplemented
 
 

@@ -7,12 +7,14 @@ starts again goes on with the newest one, and a spent token never seeds again.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oauth_auth.grants.refresh_token import RefreshToken
 from oauth_auth.lazy_errors import errors
-from oauth_auth.stores.base import Record
+from oauth_auth.stores.base import Record, replaceable
 
 if TYPE_CHECKING:
     from oauth_auth.grants.base import Grant
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "find_place"]
 
+_log = logging.getLogger("oauth_auth")
 #: Planting waits for a worker that is renewing the same record, in seconds.
-_LOCK_SECONDS = 30.0
+_LOCK_SECONDS: Final = 30.0
 
 
 class Place(NamedTuple):
@@ -49,11 +52,14 @@ def find_place(
     secret = seed._refresh_token
     assert secret is not None  # noqa: S101  # the grant checks
     fingerprint = identifier.fingerprint(secret)
-    record_id = store.claim(fingerprint)
+    known = store.claim(fingerprint, seed=True)
+    record_id = known or store.claim(fingerprint) or _claimed_inside(store, fingerprint)
     if record_id is not None:
         record = store.read(record_id)
         if record is not None:
             _check_configuration(record, configuration, grant, account)
+            if known is None:
+                _remember(store, fingerprint, record_id)
             return Place(record_id, configuration)
     record_id = configuration
     if account is None:
@@ -68,8 +74,28 @@ def find_place(
             about=grant.about(account),
             claims=(fingerprint,),
         ),
+        own=account is None,
     )
     return Place(record_id, configuration)
+
+
+def _remember(store: TokenStore, fingerprint: str, record_id: str) -> None:
+    """Keep a seed's claim for ever: records forget theirs after some renewals."""
+    try:
+        with store.lock(record_id, timeout=_LOCK_SECONDS):
+            store.claim(fingerprint, record_id, seed=True)
+    except errors.TokenStoreError as error:
+        _log.warning("a seed may not be recognised after many renewals: %s", error)
+
+
+def _claimed_inside(store: TokenStore, fingerprint: str) -> str | None:
+    """Return the record of a token whose worker died before it wrote the claim."""
+    for record_id in store.records():
+        with contextlib.suppress(errors.TokenStoreError):
+            record = store.read(record_id)
+            if record is not None and fingerprint in record.claims:
+                return record_id
+    return None
 
 
 def _check_configuration(
@@ -90,12 +116,20 @@ def _described(about: object) -> str:
     return ", ".join(f"{name} {value}" for name, value in items) or "another client"
 
 
-def _plant(store: TokenStore, record_id: str, seeded: Record) -> None:
-    """Make the seed the record's next generation, unless another worker has."""
+def _plant(store: TokenStore, record_id: str, seeded: Record, *, own: bool) -> None:
+    """Make the seed the record's next generation, unless another worker has.
+
+    Args:
+        store: Where.
+        record_id: The record.
+        seeded: What it becomes.
+        own: Whether the record's id is made of this very seed, so that a record that
+            is there already began with it.
+    """
     fingerprint = seeded.claims[-1]
     with store.lock(record_id, timeout=_LOCK_SECONDS) as transaction:
-        record = transaction.read()
-        if fingerprint not in record.claims:
+        record = replaceable(transaction)
+        if fingerprint not in record.claims and not (own and record.lineage):
             transaction.save(
                 record.succeed(
                     lineage=os.urandom(16).hex(),
@@ -107,4 +141,4 @@ def _plant(store: TokenStore, record_id: str, seeded: Record) -> None:
                     rejections=(),
                 )
             )
-        store.claim(fingerprint, record_id)
+        store.claim(fingerprint, record_id, seed=True)

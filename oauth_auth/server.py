@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from oauth_auth.quoting import quoted
+from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +25,8 @@ _ENDPOINTS: Final = (
     "registration_endpoint",
     "jwks_uri",
 )
+#: Up to the last "@": a password may hold one, or a slash that should be encoded.
+_USERINFO: Final = re.compile(r"//.*@", re.DOTALL)
 
 
 @final
@@ -139,8 +145,8 @@ class AuthorizationServer:
         found = document.get("issuer")
         if found != self.issuer:
             raise _configuration_error(
-                f"the metadata of {self.issuer} says that its issuer is {found!r}; "
-                "if that is the right server, write the issuer exactly so"
+                f"the metadata of {self.issuer} says that its issuer is {shown(found)};"
+                " if that is the right server, write the issuer exactly so"
             )
         endpoints: dict[str, Any] = {}
         for name in _ENDPOINTS:
@@ -193,22 +199,33 @@ def check_url(url: str, name: str, *, allow_http: bool = False) -> SplitResult:
         host = parts.hostname
         _ = parts.port
     except (ValueError, AttributeError, TypeError):
-        raise _configuration_error(f"{name} is not a URL: {url!r}") from None
+        raise _configuration_error(f"{name} is not a URL: {shown(url)}") from None
     if parts.scheme not in ("https", "http") or not host:
-        raise _configuration_error(f"{name} must be an absolute https URL, not {url!r}")
+        raise _configuration_error(
+            f"{name} must be an absolute https URL, not {shown(url)}"
+        )
     if parts.username is not None or parts.password is not None:
         raise _configuration_error(
-            f"{name} at {host} has a user name or password in it; "
+            f"{name} at {shown(host)} has a user name or password in it; "
             "client credentials never go into a URL (RFC 6749 section 2.3.1)"
         )
     if parts.fragment:
-        raise _configuration_error(f"{name} must not have a fragment: {url!r}")
+        raise _configuration_error(f"{name} must not have a fragment: {shown(url)}")
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise _configuration_error(
-            f"{name} {url!r} is plain http: secrets would cross the network in clear; "
-            "use https, or allow_http=True if that is really wanted"
+            f"{name} {shown(url)} is plain http: secrets would cross the network in "
+            "clear; use https, or allow_http=True if that is really wanted"
         )
     return parts
+
+
+def shown(url: object) -> str:
+    """Return what was given as a URL, fit for an error: short, and without passwords.
+
+    Args:
+        url: Anything; it may come from a server's metadata.
+    """
+    return quoted(Secret(_USERINFO.sub("//***@", repr(url))), ())
 
 
 def is_loopback(host: str) -> bool:

@@ -140,8 +140,9 @@ class Token:
             Token('Bearer', expires_at=1700000000.0, refresh_token=no)
         """
         rest = dict(data)
-        access_token = _text(rest.pop("access_token", None))
-        refresh_token = _text(rest.pop("refresh_token", None))
+        access_token = _wrapped(_text(rest.pop("access_token", None)))
+        refresh_token = _wrapped(_text(rest.pop("refresh_token", None)))
+        id_token = _wrapped(_text(rest.pop("id_token", None)))
         if not access_token and not refresh_token:
             from oauth_auth.errors import ConfigurationError
 
@@ -168,7 +169,7 @@ class Token:
             obtained_at=obtained_at,
             refresh_token=refresh_token,
             scope=_text(scope),
-            id_token=_text(rest.pop("id_token", None)),
+            id_token=id_token,
             refresh_at=_seconds(rest.pop("refresh_at", None)),
             extra=rest,
         )

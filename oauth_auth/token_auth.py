@@ -222,6 +222,8 @@ class TokenAuth:
                 self._store, identifier, self._grant, self._account
             )
             self._source = source_of(self._store, self._place.record_id)
+            if not identifier.kept:
+                self._source.said.add("unwritable")  # _identifier_of has said it
         return self._source
 
     async def _aresolved(self) -> TokenSource:

@@ -15,7 +15,7 @@ from oauth_auth.endpoint import TokenRequest, find_metadata
 from oauth_auth.held import fresh_until
 from oauth_auth.lazy_errors import errors
 from oauth_auth.protocol import Outcome
-from oauth_auth.stores.base import Journal, Mark, Record
+from oauth_auth.stores.base import Journal, Mark, replaceable
 
 if TYPE_CHECKING:
     from oauth_auth.flight import Flight
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from oauth_auth.renewal import Terms, TokenSource
     from oauth_auth.secret import SecretSource
     from oauth_auth.server import AuthorizationServer
-    from oauth_auth.stores.base import Transaction
+    from oauth_auth.stores.base import Record, Transaction
 
 __all__ = ["SAVE_SECONDS", "Turn", "hold"]
 
@@ -90,15 +90,9 @@ class Turn:
         return self._ask(server, record, refresh_token)
 
     def _read(self) -> Record:
-        try:
+        if self._grant.needs_person:
             return self._transaction.read()
-        except errors.StoreCorrupt as error:
-            if self._grant.needs_person:
-                raise
-            # Generations never restart: what other workers hold in memory must stay
-            # older than what comes now, and the clock is past every count from 1.
-            _log.warning("%s", error)
-            return Record(generation=int(time.time()))
+        return replaceable(self._transaction)
 
     def _newest(self, record: Record) -> Record:
         """Write back what could not be saved before, rather than spend what is older.
@@ -138,6 +132,8 @@ class Turn:
         # Made before the answer comes, so that nothing between it and the save is.
         lineage = record.lineage or os.urandom(16).hex()
         if refresh_token is not None:
+            # Its writer may have died before: once spent, it must not seed again.
+            self._claim(record)
             self._reserve(record, refresh_token)
         answer = request.send(terms.reach)
         if refresh_token is not None and answer.outcome is Outcome.UNKNOWN:
@@ -151,14 +147,14 @@ class Turn:
         if answer.outcome is Outcome.GRANT_ENDED and refresh_token is not None:
             return self._ended(server, record, refresh_token, answer, doubtful=doubtful)
         error = answer.error or errors.ServerError(f"{grant!r}: no token came")
-        in_doubt = refresh_token is not None and answer.outcome is Outcome.UNKNOWN
         self._mark(
             hold(
                 error,
                 record.mark or self._source.mark,
                 record.generation,
                 answer,
-                in_doubt=in_doubt,
+                # What was in doubt before is so still, whatever this answer says.
+                in_doubt=doubtful,
             )
         )
         raise error
@@ -182,20 +178,20 @@ class Turn:
         spent = grant.refresh_token_of(token)
         if spent is not None:
             claims = record.claiming(terms.identifier.fingerprint(spent))
-        rejections = record.rejections
-        if self._rejected is not None:
-            rejections = source.rejections.added_to(rejections)
         known = source.held.generation if source.held else 0
         # Memory may be ahead of a store that could not be written, or was put back:
         # generations never restart.
-        new = record._replace(generation=max(record.generation, known)).succeed(
+        latest = max(record.generation, known)
+        new = record._replace(generation=latest).succeed(
             token=token,
             lineage=lineage,
             logged_out=False,
             configuration=terms.configuration,
             about=grant.about(terms.account),
             claims=claims,
-            rejections=rejections,
+            rejections=source.rejections.leading_to(
+                latest + 1, self._rejected, record.rejections
+            ),
         )
         try:
             self._transaction.save(new)
@@ -323,11 +319,15 @@ def hold(
     failures = 1
     if last is not None and last.generation == generation:
         failures = last.failures + 1
-    duration = min(2.0 ** (failures - 1), _LONGEST_HOLD)
+    # Thousands of failures are a day's outage, and no power of two can hold that many.
+    duration = min(2.0 ** min(failures - 1, 10), _LONGEST_HOLD)
     if not error.retryable:
         duration = _REFUSED_HOLD
     if answer is not None and answer.retry_after is not None:
-        duration = answer.retry_after
+        # A server that says "now" each time must not be hammered: its word shortens
+        # only the first hold.
+        least = duration if failures > 1 else 0.0
+        duration = max(answer.retry_after, least)
     return Mark(
         "hold",
         generation,

@@ -22,6 +22,7 @@ MODULES = sorted(
 LAYERS = [
     "errors",
     "lazy_errors",
+    "forking",
     "secret",
     "message",
     "quoting",

@@ -161,7 +161,7 @@ _SECRET = "8xLO/xBt+Zp8=AbC"
     "spelling", [_SECRET, quote_plus(_SECRET), quote_plus(_SECRET).lower()[:9]]
 )
 def test_echoed_secret_is_hidden(status, member, spelling):
-    """What was sent, held or received is hidden wherever the server repeats it."""
+    """What was sent, held or received is hidden wherever the server repeats it. M66."""
     body = {"error": "invalid_request", member: f"bad {spelling} token"}
     places = (
         {"sent": [Secret(_SECRET)]},
@@ -190,7 +190,10 @@ def test_a_code_that_looks_like_a_secret():
 
 
 def test_frames_hold_no_secret(monkeypatch):
-    """Law 10: if something of ours broke all the same, no local would show a secret."""
+    """Law 10: if something of ours broke all the same, no local would show a secret.
+
+    M66.
+    """
     for broken in ("Token", "seconds", "_scope"):
         with monkeypatch.context() as patch:
             patch.setattr(f"oauth_auth.answer.{broken}", None)

@@ -235,6 +235,17 @@ def test_m31_any_retry_after(header):
     assert found is None or 0 <= found <= 3600
 
 
+def test_m31_a_date_counts_by_the_servers_own_clock():
+    """M31: with a Date beside it, a wrong clock on this machine changes no wait."""
+    headers = {
+        "retry-after": "Tue, 01 Jan 2030 00:02:00 GMT",
+        "date": "Tue, 01 Jan 2030 00:00:00 GMT",
+    }
+    assert refreshed(b"", 429, headers=headers).retry_after == 120
+    odd = {**headers, "date": "yesterday"}
+    assert refreshed(b"", 429, headers=odd).retry_after == 3600
+
+
 def test_m31_no_header():
     """M31: without the header nothing is known about the wait."""
     assert refreshed(b"", 429).retry_after is None
@@ -352,3 +363,12 @@ def test_redirect(location, host, status):
         f"{URL} answered {status}, a redirect to {host}; secrets are not sent to where "
         "a redirect leads; if that is the right place, write its URL as token_endpoint"
     )
+
+
+@pytest.mark.parametrize("code", ["invalid_grant", "server_error", "invalid_client"])
+def test_a_code_in_a_redirect_means_nothing(code):
+    """Who redirects is not the token endpoint, and can end no login."""
+    answer = refreshed({"error": code}, 302, headers={"location": "/"})
+    assert answer.outcome is Outcome.REFUSED
+    assert type(answer.error) is errors.TokenEndpointError
+    assert answer.error.error is None

@@ -11,45 +11,53 @@ API, OTHER = "https://api.example.com", "https://other.example.com"
 NOW = 1_700_000_000.0
 
 
-def held(*rejections, made_at=NOW, life=3600.0):
+def held(*rejections, generation=7, life=3600.0):
     """Return a token whose record tells of these rejections."""
-    token = Token("a", obtained_at=made_at, expires_at=made_at + life)
-    return Held(token, Record(generation=7, token=token, rejections=rejections))
+    token = Token("a", obtained_at=NOW, expires_at=NOW + life)
+    return Held(token, Record("line", generation, token, rejections=rejections))
 
 
 class TestExplain:
     """Whether a token was made because this origin refused the one before it."""
 
-    def test_what_this_process_saw(self):
-        """A token made since a rejection at this origin is explained by it. M32."""
+    def test_one_that_was_made_for_it(self):
+        """The record tells a worker that has just started, too. M32."""
+        made_for_it = held((API, NOW - 1, 7))
+        assert Rejections().explain(made_for_it, API, NOW + 5)
+        assert not Rejections().explain(made_for_it, OTHER, NOW + 5)
+
+    def test_one_that_was_made_for_another_reason(self):
+        """A token found in the store was not made for what its older one met. M12."""
         rejections = Rejections()
-        rejections.note(API, NOW - 1)
-        assert rejections.explain(held(), API, NOW + 5)
-        assert not rejections.explain(held(), OTHER, NOW + 5)
-        assert not rejections.explain(held(made_at=NOW - 2), API, NOW + 5)
+        rejections.note(held(generation=6), API, NOW - 1)
+        assert not rejections.explain(held(), API, NOW + 5)
+        assert not rejections.explain(held((API, NOW - 1, 6)), API, NOW + 5)
 
-    def test_what_another_process_saw(self):
-        """The record tells a worker that has just started. M32."""
-        assert Rejections().explain(held((API, NOW - 1)), API, NOW + 5)
-        assert not Rejections().explain(held((OTHER, NOW - 1)), API, NOW + 5)
-
-    @pytest.mark.parametrize(("life", "lately"), [(3600.0, 60.0), (2.0, 1.0)])
+    @pytest.mark.parametrize(
+        ("life", "lately"), [(3600.0, 60.0), (None, 60.0), (2.0, 1.0), (0.0, 0.5)]
+    )
     def test_it_counts_for_a_minute_or_half_a_life(self, life, lately):
         """A token of seconds may well have expired since, so its 401 is worth more."""
-        token = held((API, NOW), life=life)
-        assert Rejections().explain(token, API, NOW + lately - 0.1)
-        assert not Rejections().explain(token, API, NOW + lately)
+        made_for_it = held((API, NOW, 7), life=life or 0.0)
+        if life is None:
+            token = Token("a", obtained_at=NOW)
+            record = Record("line", 7, token, rejections=((API, NOW, 7),))
+            made_for_it = Held(token, record)
+        assert Rejections().explain(made_for_it, API, NOW + lately - 0.1)
+        assert not Rejections().explain(made_for_it, API, NOW + lately)
 
     def test_a_clock_that_was_set_back(self):
-        """A rejection of the future explains nothing: the clock has changed. M99."""
-        assert not Rejections().explain(held((API, NOW + 30)), API, NOW + 5)
+        """A rejection of the future explains nothing: the clock has changed. M99g."""
+        assert not Rejections().explain(held((API, NOW + 30, 7)), API, NOW + 5)
 
-    def test_a_token_without_a_known_life(self):
-        """Without expires_in a rejection counts for the whole minute."""
-        token = Token("a", obtained_at=NOW)
-        own = Held(token, Record("line", 1, token, rejections=((API, NOW),)))
-        assert Rejections().explain(own, API, NOW + 59)
-        assert not Rejections().explain(own, API, NOW + 60)
+    @pytest.mark.parametrize("skew", [-1200.0, 1200.0])
+    def test_a_token_of_a_machine_with_another_clock(self, skew):
+        """What this process has seen of the origin goes by its own clock. M32."""
+        rejections = Rejections()
+        made_elsewhere = held((API, NOW + skew, 7))
+        assert not rejections.explain(made_elsewhere, API, NOW)
+        rejections.note(held(generation=6), API, NOW - 1)
+        assert rejections.explain(made_elsewhere, API, NOW)
 
 
 class TestExhaust:
@@ -57,40 +65,51 @@ class TestExhaust:
 
     def test_three_at_one_origin_within_a_minute(self):
         """A path that takes no token is not worth a renewal each time. M32."""
-        times = [(API, NOW + second) for second in (0.0, 10.0, 20.0)]
-        assert Rejections().exhaust(held(*times), API, NOW + 59)
-        assert not Rejections().exhaust(held(*times), OTHER, NOW + 59)
-        assert not Rejections().exhaust(held(*times[:2]), API, NOW + 59)
-        assert not Rejections().exhaust(held(*times), API, NOW + 60)
+        told = [(API, NOW + 10.0 * n, n) for n in range(3)]
+        assert Rejections().exhaust(held(*told), API, NOW + 59)
+        assert not Rejections().exhaust(held(*told), OTHER, NOW + 59)
+        assert not Rejections().exhaust(held(*told[:2]), API, NOW + 59)
+        assert not Rejections().exhaust(held(*told), API, NOW + 60)
 
 
-class TestAddedTo:
+class TestLeadingTo:
     """What the next generation's record tells."""
 
-    def test_the_newest_comes_last_and_once(self):
-        """The newest rejection seen here is added to those that the record has."""
+    def test_it_names_those_that_refused_the_token(self):
+        """Of the origins seen here those count that refused just this token."""
         rejections = Rejections()
-        assert rejections.added_to(((OTHER, 1.0),)) == ((OTHER, 1.0),)
-        rejections.note(API, 3.0)
-        rejections.note(OTHER, 2.0)
-        kept = rejections.added_to(((OTHER, 1.0),))
-        assert kept == ((OTHER, 1.0), (API, 3.0))
-        assert rejections.added_to(kept) == kept
+        rejections.note(held(generation=5), "https://older.example.com", 1.0)
+        rejections.note(held(generation=6), API, 3.0)
+        rejections.note(held(generation=6), OTHER, 2.0)
+        told = ((OTHER, 0.5, 4),)
+        assert rejections.leading_to(7, held(generation=6), told) == (
+            *told,
+            (API, 3.0, 7),
+            (OTHER, 2.0, 7),
+        )
+
+    def test_a_renewal_for_another_reason_adds_nothing(self):
+        """Expiry, or a call of renew(), is nobody's rejection."""
+        rejections = Rejections()
+        rejections.note(held(generation=6), API, 3.0)
+        assert rejections.leading_to(7, None, ()) == ()
+        assert rejections.leading_to(8, held(generation=7), ()) == ()
 
     def test_both_stay_bounded(self):
         """Neither the record nor the memory grows with the number of rejections."""
-        rejections, kept = Rejections(), ()
+        rejections, told = Rejections(), ()
         for number in range(1000):
-            rejections.note(f"https://{number}.example.com", float(number))
-            kept = rejections.added_to(kept)
-        assert len(kept) == 16
-        assert kept[-1] == ("https://999.example.com", 999.0)
+            refused = held(generation=number)
+            rejections.note(refused, f"https://{number}.example.com", float(number))
+            told = rejections.leading_to(number + 1, refused, told)
+        assert len(told) == 16
+        assert told[-1] == ("https://999.example.com", 999.0, 1000)
         assert len(rejections._seen) <= 256
 
     def test_they_travel_in_the_record(self, tmp_path):
         """What one worker saved is what another one reads."""
         store = FileStore(tmp_path)
-        record = Record("line", 1, Token("a"), rejections=((API, 3.0), (OTHER, 4.5)))
+        told = ((API, 3.0, 1), (OTHER, 4.5, 1))
         with store.lock("one", timeout=0) as transaction:
-            transaction.save(record)
-        assert FileStore(tmp_path).read("one").rejections == record.rejections
+            transaction.save(Record("line", 1, Token("a"), rejections=told))
+        assert FileStore(tmp_path).read("one").rejections == told

@@ -1,6 +1,7 @@
 """Renewal: what is handed out when, and who asks the server."""
 
 import logging
+import shutil
 import threading
 import time
 
@@ -15,6 +16,7 @@ from oauth_auth import (
     RefreshToken,
     errors,
     renewal,
+    sources,
     turn,
 )
 from oauth_auth.stores.base import Record
@@ -357,7 +359,7 @@ class TestFailures:
         assert auth.token()
 
     def test_holds_grow(self, server, store, clock):
-        """Failure after failure the pause doubles, up to half a minute."""
+        """Failure after failure the pause doubles, up to half a minute. M22."""
         auth = machine(server, store)
         server.script += [httpx.ConnectError("down")] * 10
         durations = []
@@ -379,7 +381,7 @@ class TestFailures:
         assert auth.token()
 
     def test_a_dead_refresh_token_ends_the_login_for_all(self, server, store, caplog):
-        """invalid_grant is asked once; then everybody is told to log in. M33, M36."""
+        """invalid_grant is asked once; then everybody is told to log in. M33."""
         auth = person(server, store, server.seed())
         auth.token()
         server.script += [httpx.Response(400, json={"error": "invalid_grant"})] * 9
@@ -411,7 +413,10 @@ class TestFailures:
         assert server.token_requests == 2
 
     def test_a_doubtful_refresh_leaves_its_journal(self, server, store):
-        """Two lost answers: the journal stays, and the next try is the same token."""
+        """Two lost answers: the journal stays, and the next try is the same token.
+
+        M16.
+        """
         auth = person(server, store, server.seed())
         server.script += [httpx.ReadTimeout("slow")] * 2
         with pytest.raises(errors.EndpointUnreachable):
@@ -444,6 +449,7 @@ class TestFailures:
         with pytest.raises(errors.ConfigurationError, match="A_SECRET"):
             auth.renew()
         assert record_of(auth) == before
+        assert server.token_requests == 1
         monkeypatch.setenv("A_SECRET", "value-of-the-secret")
         assert auth.renew()
 
@@ -642,12 +648,50 @@ class TestSeeds:
         assert auth.access_token() != "old"
 
     def test_only_the_last_claims_are_kept(self, server, tmp_path):
-        """Of a record's refresh tokens the last 64 are recognised."""
+        """Of a record's refresh tokens the last 64 are recognised, and its seed."""
         auth = person(server, FileStore(tmp_path), server.seed())
         for _ in range(70):
             auth.renew()
         assert len(record_of(auth).claims) == 64
-        assert len(list((tmp_path / "claims").iterdir())) == 64
+        assert len(list((tmp_path / "claims").iterdir())) == 64 + 1
+
+    @pytest.mark.parametrize("account", [None, "me"])
+    def test_a_seed_is_recognised_after_any_number_of_renewals(
+        self, server, store, account
+    ):
+        """A fleet that restarts after months with its first token goes on. M03, M13.
+
+        So does a script that was started once with a token that it had saved.
+        """
+        seed = server.seed()
+        auth = person(server, store, seed, account=account)
+        auth.token()
+        saved = auth.renew().refresh_token
+        assert person(server, store, saved, account=account).token()
+        for _ in range(70):
+            newest = auth.renew()
+        sources._sources.clear()
+        for old in (seed, saved):
+            again = person(server, store, old, account=account)
+            assert again._resolved().record_id == auth._resolved().record_id
+            assert again.token() == newest
+            assert again.renew() != newest
+            newest = again.token()
+        assert server.families_revoked == 0
+
+    def test_a_seed_without_a_claim_finds_the_record_that_began_with_it(
+        self, server, tmp_path
+    ):
+        """A lost claims directory does not have a spent token sent again."""
+        seed = server.seed()
+        auth = person(server, FileStore(tmp_path), seed)
+        for _ in range(70):
+            newest = auth.renew()
+        shutil.rmtree(tmp_path / "claims")
+        sources._sources.clear()
+        again = person(server, FileStore(tmp_path), seed)
+        assert again.token() == newest
+        assert server.families_revoked == 0
 
 
 class TestLogout:
@@ -707,7 +751,10 @@ class TestLogout:
 
 class TestFlights:
     def test_a_flight_asked_from_inside_itself_does_not_hang(self, server, store):
-        """A log handler that uses the same login during its renewal does not hang."""
+        """A log handler that uses the same login during its renewal does not hang.
+
+        M71.
+        """
         auth = machine(server, store)
         seen = []
 
@@ -833,3 +880,22 @@ def test_a_record_of_a_later_generation_is_never_replaced_in_memory(server, stor
     held = source.held
     older = Record(generation=held.generation, token=auth.token())
     assert source._adopt(older) is held
+
+
+def test_a_long_wait_names_who_holds_the_record(server, tmp_path, caplog, monkeypatch):
+    """Once for each wait, so that somebody can find the process that hangs. M87."""
+    monkeypatch.setattr(renewal, "PATIENT_SECONDS", 0.05)
+    store = FileStore(tmp_path)
+    auth = machine(server, store)
+    source = auth._resolved()
+    waiting = threading.Thread(target=auth.token)
+    with source.store.lock(source.record_id, timeout=0):
+        waiting.start()
+        end = time.monotonic() + 20
+        while "waiting for" not in caplog.text and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.2)  # time for many more looks, which say nothing
+    waiting.join()
+    lines = [r.getMessage() for r in caplog.records if "waiting for" in r.getMessage()]
+    assert len(lines) == 1
+    assert "another thread of this process, which has locked record" in lines[0]

@@ -1,4 +1,4 @@
-"""Pickles and copies of auth objects: they work, and tell no secret. M75."""
+"""Pickles and copies of auth objects: they work, and tell no secret."""
 
 import copy
 import multiprocessing
@@ -68,7 +68,7 @@ def pickled(value):
 class TestRoundTrip:
     @pytest.mark.parametrize("kind", [OAuthAuth, RequestsAuth, HttpxAuth, Httpx2Auth])
     def test_a_literal_secret_is_sealed(self, tmp_path, kind):
-        """The secret comes back, and no piece of it is in the pickle."""
+        """The secret comes back, and no piece of it is in the pickle. M75."""
         auth = machine(FileStore(tmp_path), kind=kind)
         again = pickle.loads(pickled(auth))
         assert type(again) is kind
@@ -77,7 +77,7 @@ class TestRoundTrip:
         assert again._resolved() is auth._resolved()
 
     def test_a_seed_is_sealed(self, tmp_path):
-        """Both its tokens come back, and no piece of them is in the pickle."""
+        """Both its tokens come back, and no piece of them is in the pickle. M75."""
         auth = person(FileStore(tmp_path))
         again = pickle.loads(pickled(auth))
         assert again._grant.seed == auth._grant.seed
@@ -102,7 +102,7 @@ class TestRoundTrip:
 
     @pytest.mark.parametrize("kind", [FromEnv, FromFile])
     def test_a_reference_stays_a_reference(self, tmp_path, monkeypatch, kind):
-        """What it leads to is read where the pickle is, not where it was made."""
+        """What it leads to is read where the pickle is, not where it was made. M75."""
         path = tmp_path / "secret"
         reference = FromEnv("REPORTS_SECRET") if kind is FromEnv else FromFile(path)
         data = pickled(machine(FileStore(tmp_path / "store"), reference))
@@ -113,7 +113,7 @@ class TestRoundTrip:
         assert secret.reveal() == "rotated"
 
     def test_a_session_takes_its_auth_along(self, tmp_path):
-        """requests pickles a session's auth object."""
+        """requests pickles a session's auth object. M75."""
         session = requests.Session()
         session.auth = machine(FileStore(tmp_path))
         again = pickle.loads(pickled(session)).auth
@@ -128,7 +128,7 @@ class TestRoundTrip:
         assert pickle.loads(data)._store == auth._store
 
     def test_it_works_in_another_process(self, tmp_path):
-        """A spawned worker finds the token that this process has got."""
+        """A spawned worker finds the token that this process has got. M75."""
         with TestingServer() as server:
             grant = RefreshToken(
                 server.issuer,
@@ -208,7 +208,7 @@ class TestCopies:
         assert again._resolved() is auth._resolved()
 
     def test_a_deep_copy_of_a_session_works(self, tmp_path):
-        """As programs do that hand each thread a session."""
+        """As programs do that hand each thread a session. M75."""
         session = requests.Session()
         session.auth = machine(MemoryStore())
         again = copy.deepcopy(session)

@@ -11,7 +11,7 @@ from oauth_auth.secret import FromEnv, FromFile, Secret, SecretSource, as_source
 
 class TestSecret:
     def test_it_shows_nothing(self):
-        """Neither repr, str, format, nor a container's repr has it."""
+        """Neither repr, str, format, nor a container's repr has it. M66."""
         secret = Secret("s3cret")
         for text in (
             repr(secret),
@@ -87,7 +87,7 @@ class TestReferences:
     def test_a_file_loses_one_final_newline_and_no_more(
         self, tmp_path, content, expected
     ):
-        """Editors add one; anything else may belong to the secret."""
+        """Editors add one; anything else may belong to the secret. M68."""
         (tmp_path / "file").write_bytes(content)
         assert FromFile(str(tmp_path / "file")).reveal() == expected
 

@@ -25,7 +25,7 @@ FULL = {
 
 class TestShowing:
     def test_repr_shows_no_secret(self):
-        """Only the type, the expiry and whether it can be renewed."""
+        """Only the type, the expiry and whether it can be renewed. M66."""
         text = repr(Token.from_dict(FULL)) + str(Token.from_dict(FULL))
         assert "s3cret" not in text
         assert "expires_at=1700003600.5" in text

@@ -129,7 +129,10 @@ class TestLogin:
             person(server, MemoryStore()).login()
 
     def test_logout_without_a_server_deletes_here(self, server):
-        """Where not even the metadata can be had, the token is deleted all the same."""
+        """Where not even the metadata can be had, the token is deleted all the same.
+
+        M40.
+        """
         grant = RefreshToken(ISSUER, client_id="app", refresh_token=server.seed())
         auth = OAuthAuth(grant, store=MemoryStore(), http=server.http)
         auth._resolved()
@@ -251,8 +254,22 @@ class TestGrants:
         with pytest.raises(errors.ConfigurationError, match="is empty"):
             OAuthAuth(grant, store=MemoryStore()).token()
 
+    @pytest.mark.parametrize(
+        "resource",
+        ["api", "/api", "https://a.example/#part", ["https://a.example", "b"]],
+    )
+    def test_a_resource_is_an_absolute_uri(self, resource):
+        """What no server may accept is refused at once (RFC 8707 section 2)."""
+        with pytest.raises(errors.ConfigurationError, match="RFC 8707"):
+            ClientCredentials(
+                "https://auth.example.com",
+                client_id="c",
+                client_secret="x",
+                resource=resource,
+            )
+
     def test_scopes_and_resources_may_be_lists(self, server):
-        """They are sent as their RFCs say."""
+        """They are sent as their RFCs say. M98d."""
         grant = ClientCredentials(
             token_endpoint=TOKEN_ENDPOINT,
             client_id="m",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, TypedDict
+from urllib.parse import urlsplit
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.protocol import merge_params
@@ -52,6 +53,9 @@ class Grant:
             what was granted (RFC 6749 section 6); a few servers want one.
         token_endpoint: The token endpoint's URL, in place of `server`.
         allow_http: Accept an authorization server on plain http that is not loopback.
+
+    Raises:
+        ConfigurationError: Something is missing, or cannot be sent.
     """
 
     #: The ``grant_type`` of RFC 6749.
@@ -74,6 +78,8 @@ class Grant:
         token_endpoint: str | None = None,
         allow_http: bool = False,
     ) -> None:
+        # First of all: errors raised from here pass this frame.
+        client_secret = as_source(client_secret)
         if not isinstance(server, AuthorizationServer):
             server = AuthorizationServer(
                 server, token_endpoint=token_endpoint, allow_http=allow_http
@@ -95,11 +101,11 @@ class Grant:
             )
         self.server: Final = server
         self.client_id: Final = client_id
-        self.client_secret: Final = as_source(client_secret)
+        self.client_secret: Final = client_secret
         self.client_auth: Final = client_auth
         self.scope: Final = _joined(scope)
         self.audience: Final = audience
-        self.resource: Final = _listed(resource)
+        self.resource: Final = _checked(_listed(resource))
         self.extra: Final = dict(extra or {})
         self.refresh_scope: Final = refresh_scope
         self.check()
@@ -184,3 +190,13 @@ def _listed(resource: str | Iterable[str] | None) -> list[str]:
     if resource is None:
         return []
     return [resource] if isinstance(resource, str) else list(resource)
+
+
+def _checked(resources: list[str]) -> list[str]:
+    for resource in resources:
+        if not urlsplit(resource).scheme or "#" in resource:
+            raise errors.ConfigurationError(
+                f"resource={resource!r} must be an absolute URI without a fragment "
+                "(RFC 8707 section 2)"
+            )
+    return resources

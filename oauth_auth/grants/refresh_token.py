@@ -54,14 +54,17 @@ class RefreshToken(Grant):
         token: Token | Mapping[str, Any] | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        # First of all: errors raised from here pass this frame.
+        options["client_secret"] = as_source(options.get("client_secret"))
+        refresh_token = as_source(refresh_token)
+        if token is not None and not isinstance(token, Token):
+            token = Token.from_dict(token)
         super().__init__(server, **options)
         if (refresh_token is None) == (token is None):
             raise errors.ConfigurationError(
                 f"RefreshToken for {self.client_id} at {self.server.name} needs either "
                 "refresh_token= or token="
             )
-        if token is not None and not isinstance(token, Token):
-            token = Token.from_dict(token)
         if token is not None and not token.refresh_token:
             raise errors.ConfigurationError(
                 f"the token for {self.client_id} at {self.server.name} has no "
@@ -69,7 +72,7 @@ class RefreshToken(Grant):
                 "one (often the scope offline_access)"
             )
         self._token: Final = token
-        self._refresh_token: Final = as_source(refresh_token)
+        self._refresh_token: Final = refresh_token
 
     @property
     def seed(self) -> Token:

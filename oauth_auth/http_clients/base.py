@@ -105,7 +105,7 @@ class RequestAuth(LoginAuth):
         )
         if verdict is not protocol.Verdict.RETURN:
             held.rejected = True
-            source.rejections.note(origin, now)
+            source.rejections.note(held, origin, now)
         return verdict
 
 

@@ -11,6 +11,7 @@ from oauth_auth.endpoint import TokenRequest
 from oauth_auth.lazy_errors import errors
 from oauth_auth.login.pending import used_already
 from oauth_auth.protocol import Outcome
+from oauth_auth.stores.base import Journal, replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,10 +40,8 @@ def check_writable(source: TokenSource) -> None:
         KeyMismatch: What it would replace was sealed with a key that is not among
             ours.
     """
-    from oauth_auth.stores.base import Journal
-
     with source.store.lock(source.record_id, timeout=_LOCK_SECONDS) as transaction:
-        record = _read(transaction)
+        record = replaceable(transaction)
         if record.journal is not None:
             return  # there is room, and somebody's refresh token is in doubt
         now = time.time()
@@ -84,7 +83,7 @@ def redeem(
     request = TokenRequest(server, terms.grant, None, None, params)
     name = terms.identifier.fingerprint(once)
     with source.store.lock(source.record_id, timeout=_LOCK_SECONDS) as transaction:
-        record = _read(transaction)
+        record = replaceable(transaction)
         if name in record.claims:
             raise used_already()
         record = record._replace(claims=record.claiming(name))
@@ -101,7 +100,7 @@ def keep(source: TokenSource, terms: Terms, token: Token) -> Held:
         TokenStoreError: It cannot be kept.
     """
     with source.store.lock(source.record_id, timeout=_LOCK_SECONDS) as transaction:
-        return _save(source, terms, transaction, _read(transaction), token)
+        return _save(source, terms, transaction, replaceable(transaction), token)
 
 
 def granted(answer: TokenAnswer, server: AuthorizationServer) -> Token:
@@ -153,14 +152,3 @@ def _save(
     assert held is not None  # noqa: S101  # GRANTED means that there is a token
     _log.info("logged in: %r, generation %d", terms.grant, new.generation)
     return held
-
-
-def _read(transaction: Transaction) -> Record:
-    from oauth_auth.stores.base import Record
-
-    try:
-        return transaction.read()
-    except errors.StoreCorrupt:
-        # A login heals the record: what is damaged is kept aside by the save. The
-        # clock is past every generation counted from 1.
-        return Record(generation=int(time.time()))

@@ -13,6 +13,8 @@ and are void for any other.
 from __future__ import annotations
 
 import json
+import logging
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 from oauth_auth.lazy_errors import errors
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
-__all__ = ["Journal", "Mark", "Record", "TokenStore", "Transaction"]
+__all__ = ["Journal", "Mark", "Record", "TokenStore", "Transaction", "replaceable"]
 
 _Kept = TypeVar("_Kept", "Record", "Mark", "Journal")
 
 #: The version of the encoding, sealed in with every record.
 FORMAT: Final = 1
+#: Who waits longer for a lock says so in the log, and who holds it.
+PATIENT_SECONDS: Final = 5.0
 #: How many seeds and refresh tokens of a record can be recognised again.
 CLAIMS_KEPT: Final = 64
 
@@ -83,8 +87,9 @@ class Record(NamedTuple):
     about: Mapping[str, str] = {}
     #: Keyed fingerprints of its seeds and refresh tokens, newest last.
     claims: tuple[str, ...] = ()
-    #: The rejections for which its last generations were made: (origin, seconds).
-    rejections: tuple[tuple[str, float], ...] = ()
+    #: The rejections for which its last generations were made: (origin, seconds since
+    #: the epoch, generation).
+    rejections: tuple[tuple[str, float, int], ...] = ()
     #: Anything else that is kept like a record: server metadata, the store's id key.
     document: Mapping[str, Any] | None = None
     mark: Mark | None = None
@@ -131,6 +136,7 @@ class Transaction(Protocol):
             StoreCorrupt: The record is damaged.
             KeyMismatch: It was sealed with a key that is not among ours.
             StoreNotWritable: A complete answer could not be put in place.
+            TokenStoreError: It cannot be read, or a newer version wrote it.
         """
         ...
 
@@ -176,6 +182,7 @@ class TokenStore(Protocol):
         Raises:
             StoreCorrupt: The record is damaged.
             KeyMismatch: It was sealed with a key that is not among ours.
+            TokenStoreError: It cannot be read, or a newer version wrote it.
         """
         ...
 
@@ -208,13 +215,17 @@ class TokenStore(Protocol):
         record_id: str | None = None,
         *,
         replaces: str | None = None,
+        seed: bool = False,
     ) -> str | None:
         """Look up, or set, which record a seed or refresh token belongs to.
 
         Args:
             fingerprint: The keyed fingerprint of the token.
-            record_id: The record it belongs to; None only looks up.
-            replaces: A fingerprint to forget.
+            record_id: The record it belongs to, whose lock the caller holds; None only
+                looks up.
+            replaces: A fingerprint to forget, unless it is a seed's.
+            seed: Somebody's configuration has this token, and may offer it again after
+                any time, so it is never forgotten. Looking up, only such claims count.
 
         Returns:
             The record id that is kept for it, or None.
@@ -223,6 +234,31 @@ class TokenStore(Protocol):
             StoreNotWritable: It could not be written.
         """
         ...
+
+
+def replaceable(transaction: Transaction) -> Record:
+    """Return the record that is about to be succeeded, even if it is damaged.
+
+    For those who have a new token, or can get one without a person. The save keeps a
+    damaged record aside. Generations never restart: what other workers hold in memory
+    must stay older than what comes now, and the clock is past every count from 1.
+    """
+    try:
+        return transaction.read()
+    except errors.StoreCorrupt as error:
+        logging.getLogger("oauth_auth").warning("%s", error)
+        return Record(generation=int(time.time()))
+
+
+def holder_of(attempt: object) -> str:
+    """Return who holds a lock that was not to be had, for people to read.
+
+    Args:
+        attempt: What `TokenStore.lock` returned. It may have a method ``holder``,
+            which returns that, or None.
+    """
+    holder = getattr(attempt, "holder", None)
+    return (holder and holder()) or "another worker"
 
 
 def encode(value: Record | Mark | Journal) -> Secret:
@@ -274,17 +310,50 @@ def _token_state(token: Token) -> dict[str, Any]:
     }
 
 
-def decode(kind: type[_Kept], text: Secret) -> _Kept | None:
+def from_newer(where: object) -> Exception:
+    """Return the error for what a newer version of this package has written.
+
+    It is not damage, which would be replaced: an installation that was left behind, or
+    put back, would then end the logins of the others.
+    """
+    return errors.TokenStoreError(
+        f"{where} was written by a newer oauth_auth, in a format that this one does "
+        "not know, and is left as it is; update oauth_auth here, or use another "
+        "directory (OAUTH_AUTH_HOME)"
+    )
+
+
+def decode(kind: type[_Kept], text: Secret, where: object) -> _Kept | None:
     """Read what `encode` wrote.
 
+    Args:
+        kind: What it should be.
+        text: What was written.
+        where: The place it was read from, for the error.
+
     Returns:
-        The value, or None if the text is not one. Nothing is raised, since the text
-        would be a local of every frame that the error passes.
+        The value, or None if the text is not one.
+
+    Raises:
+        TokenStoreError: A newer version of this package wrote it.
     """
+    value = _decoded(kind, text)
+    if value is _NEWER:
+        raise from_newer(where)
+    return value
+
+
+#: Stands for what was written in a newer format.
+_NEWER: Final[Any] = object()
+
+
+def _decoded(kind: type[_Kept], text: Secret) -> _Kept | None:
+    # Nothing is raised here: the text would be a local of a frame that an error passes.
     try:
         data = json.loads(text.reveal())
-        if data.pop("format") != FORMAT:
-            return None
+        version = data.pop("format")
+        if version != FORMAT:
+            return _NEWER if version > FORMAT else None
         if kind is Record:
             token = data["token"]
             data["token"] = None if token is None else Token(**token)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import time
 from typing import TYPE_CHECKING, Final
@@ -36,6 +35,8 @@ _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+#: Bytes that are read at once; a record has a few thousand.
+_PIECE: Final = 64 * 1024
 #: How long a reader on Windows may hold a file that is to be replaced, in seconds.
 _REPLACE_PATIENCE: Final = 2.0
 
@@ -101,13 +102,19 @@ def read_private(path: Path, *, strict: bool = False) -> bytes | None:
         raise unreadable(path, error) from None
     try:
         _check_file(path, fd, strict=strict)
-        with open(fd, "rb", closefd=False) as file:
-            return file.read()
+        return _content(fd)
     except OSError as error:
         raise unreadable(path, error) from None
     finally:
         with contextlib.suppress(OSError):
             os.close(fd)
+
+
+def _content(fd: int) -> bytes:
+    parts = []
+    while part := os.read(fd, _PIECE):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _check_file(path: Path, fd: int, *, strict: bool) -> None:
@@ -178,19 +185,29 @@ def write_all(fd: int, data: bytes | memoryview, offset: int) -> None:
         view = view[os.write(fd, view) :]
 
 
-def write_private(path: Path, data: bytes | memoryview, *, durable: bool) -> None:
+def write_private(
+    path: Path,
+    data: bytes | memoryview,
+    *,
+    durable: bool,
+    temporary: Path | None = None,
+) -> None:
     """Replace a file in one step: a reader sees the old content or the new one.
 
     Args:
         path: The file.
         data: Its new content.
         durable: Whether the content must outlive a power cut on return.
+        temporary: What it is written to first, ``.NAME.new`` beside it by default. The
+            caller holds a lock under which nobody else writes there: of killed writers
+            there can then be one such file at most, which the next one replaces.
 
     Raises:
         StoreNotWritable: It cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    temporary = temporary or path.with_name(f".{path.name}.new")
     try:
+        temporary.unlink(missing_ok=True)
         fd = open_private(temporary)
         try:
             write_all(fd, data, 0)
@@ -253,17 +270,28 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
+#: What to do about what the system says.
+_REMEDIES: Final = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space: the quota is used up",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EMFILE: "this process has too many files open: raise its limit (ulimit -n)",
+    errno.ENFILE: "the system has too many files open: close some programs",
+    errno.EROFS: "the filesystem is read-only; point OAUTH_AUTH_HOME elsewhere",
+    errno.EACCES: "check owner and mode, or point OAUTH_AUTH_HOME elsewhere",
+    errno.EPERM: "check owner and mode, or point OAUTH_AUTH_HOME elsewhere",
+    errno.ELOOP: "a symbolic link stands in its place; remove it",
+}
+_CHECK_DISK: Final = "check the disk, or OAUTH_AUTH_HOME"
+#: A file that cannot be read for one of these is there, and may be read later.
+_FAILING: Final = frozenset(
+    {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
+)
+
+
 def not_writable(path: Path, error: OSError) -> Exception:
     """Return the error for a place that cannot be written, with its remedy."""
-    remedies = {
-        errno.ENOSPC: "free some space",
-        errno.EDQUOT: "free some space: the quota is used up",
-        errno.EROFS: "the filesystem is read-only; point OAUTH_AUTH_HOME elsewhere",
-        errno.EACCES: "check owner and mode, or point OAUTH_AUTH_HOME elsewhere",
-        errno.EPERM: "check owner and mode, or point OAUTH_AUTH_HOME elsewhere",
-        errno.ELOOP: "a symbolic link stands in its place; remove it",
-    }
-    remedy = remedies.get(error.errno or 0, "check the disk, or OAUTH_AUTH_HOME")
+    remedy = _REMEDIES.get(error.errno or 0, _CHECK_DISK)
     return errors.StoreNotWritable(
         f"{path} cannot be written: {error.strerror or error}; {remedy}"
     )
@@ -275,8 +303,9 @@ def unreadable(path: Path, error: OSError) -> Exception:
         return errors.TokenStoreError(
             f"{path} is a symbolic link, which could lead anywhere; remove it"
         )
-    denied = error.errno in (errno.EACCES, errno.EPERM)
-    remedy = "check owner and mode" if denied else "check the disk"
-    return errors.TokenStoreError(
-        f"{path} cannot be read: {error.strerror or error}; {remedy}"
-    )
+    remedy = _REMEDIES.get(error.errno or 0, _CHECK_DISK)
+    # Whoever needs no store to get a token goes on without one that fails to work, as
+    # without one that is full; but not without one that somebody has tampered with.
+    failing = error.errno in _FAILING
+    kind = errors.StoreNotWritable if failing else errors.TokenStoreError
+    return kind(f"{path} cannot be read: {error.strerror or error}; {remedy}")

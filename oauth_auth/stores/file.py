@@ -14,7 +14,7 @@ import contextlib
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
@@ -35,6 +35,16 @@ __all__ = ["FileStore"]
 _NAME: Final = re.compile(r"[a-z0-9-]{1,80}")
 #: Files in ``records/`` that no key is needed for.
 _UNSEALED: Final = re.compile(r".*(\.lock|\.corrupt-\d+)")
+
+
+class _Claim(NamedTuple):
+    """Which record a token belongs to; an empty id for none."""
+
+    record_id: str
+    seed: bool
+
+
+_NO_CLAIM: Final = _Claim("", seed=False)
 
 
 @final
@@ -92,35 +102,53 @@ class FileStore:
         record_id: str | None = None,
         *,
         replaces: str | None = None,
+        seed: bool = False,
     ) -> str | None:
         """Look up, or set, which record a seed or refresh token belongs to."""
         path = self._claims / _checked(fingerprint)
-        kept = self._claimed(path, known=record_id)
-        if record_id is not None and record_id != kept:
-            disk.make_private_directory(self.path)
-            disk.make_private_directory(self._claims)
-            sealed = self._sealer.seal("claim", fingerprint, Secret(record_id))
-            # Durable: a program may have saved the refresh token itself, and offer it
-            # as a seed again after a power cut.
-            disk.write_private(path, sealed, durable=True)
-            kept = record_id
-        if replaces is not None:
-            with contextlib.suppress(OSError):
-                (self._claims / _checked(replaces)).unlink()
-        return kept
-
-    def _claimed(self, path: Path, *, known: str | None) -> str | None:
-        sealed = disk.read_private(path)
-        if sealed is None:
-            return None
         try:
-            return self._sealer.unseal("claim", path.name, sealed, path).reveal()
+            kept = self._claimed(path)
         except errors.StoreCorrupt:
             # Who sets a claim knows the record; who looks it up must not go on, since
             # a spent refresh token would count as new and be sent again.
-            if known is None:
+            if record_id is None:
                 raise
-            return None
+            kept = _NO_CLAIM
+        if record_id is None:
+            return kept.record_id or None if kept.seed or not seed else None
+        wanted = _Claim(record_id, seed or kept.seed)
+        if wanted != kept:
+            self._write_claim(path, wanted)
+        if replaces is not None:
+            self._forget(self._claims / _checked(replaces))
+        return record_id
+
+    def _claimed(self, path: Path) -> _Claim:
+        sealed = disk.read_private(path)
+        if sealed is None:
+            return _NO_CLAIM
+        text = self._sealer.unseal("claim", path.name, sealed, path).reveal()
+        record_id, _, kind = text.partition(" ")
+        return _Claim(record_id, kind == "seed")
+
+    def _write_claim(self, path: Path, claim: _Claim) -> None:
+        disk.make_private_directory(self.path)
+        disk.make_private_directory(self._claims)
+        text = f"{_checked(claim.record_id)}{' seed' if claim.seed else ''}"
+        disk.write_private(
+            path,
+            self._sealer.seal("claim", path.name, Secret(text)),
+            # A program may have saved the refresh token itself, and offer it as a seed
+            # again after a power cut.
+            durable=True,
+            # One per record, under whose lock it is: not one per claim.
+            temporary=self._claims / f".{claim.record_id}.new",
+        )
+
+    def _forget(self, path: Path) -> None:
+        with contextlib.suppress(OSError, errors.TokenStoreError):
+            if not self._claimed(path).seed:
+                path.unlink()
 
     def _files(self, record_id: str) -> RecordFiles:
         return RecordFiles(self._records / _checked(record_id), self._sealer)

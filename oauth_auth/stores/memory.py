@@ -31,6 +31,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
         self._claims: dict[str, str] = {}
+        self._seeds: set[str] = set()
         # By process too: what another thread held at a fork is never released there.
         self._locks: dict[tuple[int, str], threading.Lock] = {}
         self._home: Final = os.getpid()
@@ -55,9 +56,14 @@ class MemoryStore:
         record_id: str | None = None,
         *,
         replaces: str | None = None,
+        seed: bool = False,
     ) -> str | None:
         """Look up, or set, which record a seed or refresh token belongs to."""
-        if replaces is not None:
+        if record_id is None and seed and fingerprint not in self._seeds:
+            return None
+        if seed:
+            self._seeds.add(fingerprint)
+        if replaces is not None and replaces not in self._seeds:
             self._claims.pop(replaces, None)
         if record_id is not None:
             self._claims[fingerprint] = record_id

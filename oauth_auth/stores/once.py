@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from oauth_auth.lazy_errors import errors
+from oauth_auth.stores.base import PATIENT_SECONDS, holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,8 @@ _Made = TypeVar("_Made")
 _PATIENCE: Final = 60.0
 #: Pauses between two looks, in seconds.
 _FIRST_LOOK, _LAST_LOOK = 0.002, 0.025
+
+_log = logging.getLogger("oauth_auth")
 
 
 def made_once(
@@ -40,7 +44,8 @@ def made_once(
     Raises:
         StoreLocked: Another worker held the lock all the time, and made nothing.
     """
-    deadline = time.monotonic() + _PATIENCE
+    began = time.monotonic()
+    said = False
     pause = _FIRST_LOOK
     while True:
         kept = look()
@@ -49,11 +54,15 @@ def made_once(
         try:
             held = lock.__enter__()
         except errors.StoreLocked as error:
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > _PATIENCE:
                 raise errors.StoreLocked(
-                    f"{error}; nothing came of it for {_PATIENCE:g} s: find out which "
-                    "process hangs there"
+                    f"{error}; nothing came of it for {_PATIENCE:g} s: find out why "
+                    f"{holder_of(lock)} hangs there"
                 ) from None
+            if waited > PATIENT_SECONDS and not said:
+                said = True
+                _log.warning("%s: waiting for %s", error, holder_of(lock))
             time.sleep(pause)
             pause = min(pause * 1.5, _LAST_LOOK)
             continue

@@ -8,22 +8,35 @@ For a record ``ID`` there are:
     ID.mark   the mark
     ID.lock   the lock; never removed
 
-``ID`` and ``ID.next`` have the same layout: a magic, then the sealed journal and the
-sealed record, each behind its length in 4 bytes. A length of 0 means that the part is
-absent.
+``ID`` and ``ID.next`` have the same layout: a line that names the format, then the
+sealed journal and the sealed record, each behind its length in 4 bytes. A length of 0
+means that the part is absent.
+
+The line ends with a checksum of itself, and will do so in every later format: what a
+newer version wrote can be told from damage, which may be replaced.
 """
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import errno
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.stores import disk
-from oauth_auth.stores.base import Journal, Mark, Record, _Kept, decode, encode
+from oauth_auth.stores.base import (
+    Journal,
+    Mark,
+    Record,
+    _Kept,
+    decode,
+    encode,
+    from_newer,
+)
 from oauth_auth.stores.file_lock import FileLock
 
 if TYPE_CHECKING:
@@ -33,7 +46,14 @@ if TYPE_CHECKING:
 
 __all__ = ["FileTransaction", "RecordFiles"]
 
-_MAGIC: Final = b"oauth_auth 1\n"
+
+def _magic(version: bytes) -> bytes:
+    text = b"oauth_auth %s " % version
+    return text + b"%08x\n" % binascii.crc32(text)
+
+
+_MAGIC: Final = _magic(b"1")
+_ANY_MAGIC: Final = re.compile(rb"oauth_auth ([1-9][0-9]{0,3}) [0-9a-f]{8}\n")
 #: Room for an answer of any usual size, so that a full disk is met before the refresh
 #: token is spent, not after it.
 _RESERVED: Final = 64 * 1024
@@ -72,12 +92,12 @@ class RecordFiles:
         Raises:
             StoreCorrupt: It is damaged.
             KeyMismatch: It was sealed with a key that is not among ours.
-            TokenStoreError: It cannot be read, or is not ours.
+            TokenStoreError: It cannot be read, is not ours, or a newer version's.
         """
         data = disk.read_private(self.path)
         if data is None:
             return None
-        record = self._opened(Record, _parts(data)[1], self.path)
+        record = self._opened(Record, _parts(data, self.path)[1], self.path)
         if record is None:
             raise errors.StoreCorrupt(
                 f"{self.path} is damaged; the next login keeps it aside and starts anew"
@@ -93,7 +113,7 @@ class RecordFiles:
         # Not contextlib.suppress, which would load the errors for every reader.
         try:
             return self._opened(Mark, data or b"", self.mark)
-        except (errors.StoreCorrupt, errors.KeyMismatch):
+        except errors.TokenStoreError:
             return None
 
     def read_next(self) -> _Next:
@@ -101,9 +121,10 @@ class RecordFiles:
 
         Raises:
             KeyMismatch: It was sealed with a key that is not among ours.
+            TokenStoreError: It cannot be read, is not ours, or a newer version's.
         """
         data = disk.read_private(self.next) or b""
-        journal, answer = _parts(data)
+        journal, answer = _parts(data, self.next)
         return _Next(
             self._undamaged(Journal, journal), self._undamaged(Record, answer), data
         )
@@ -118,7 +139,7 @@ class RecordFiles:
         if not sealed:
             return None
         text = self._sealer.unseal(_KINDS[kind], self.path.name, sealed, where)
-        return decode(kind, text)
+        return decode(kind, text, where)
 
     def sealed(self, value: Record | Mark | Journal) -> bytes:
         """Return the bytes to write for a value."""
@@ -161,6 +182,10 @@ class FileTransaction:
                 self._close()
         finally:
             self._lock.__exit__(*exc_info)
+
+    def holder(self) -> str | None:
+        """Return which process holds the lock, in words; None if that is not known."""
+        return self._lock.holder()
 
     def read(self) -> Record:
         """Return the record as it is now; see `Transaction.read`."""
@@ -224,14 +249,21 @@ class FileTransaction:
         files = self._files
         sealed = files.sealed(mark) if mark is not None else None
         self._search()
+        written = False
+        if mark is not None and mark.kind == "refused" and sealed is not None:
+            # Before the journal ends: who comes after a death in between would have
+            # neither, and not know that an answer was lost.
+            with contextlib.suppress(errors.StoreNotWritable):
+                disk.write_private(files.mark, sealed, durable=False)
+                written = True
         try:
             if mark is None or not mark.in_doubt:
-                # First, since on a full disk this makes the room for the mark.
+                # On a full disk this makes the room for the mark.
                 self._close()
                 files.next.unlink(missing_ok=True)
             if sealed is None:
                 files.mark.unlink(missing_ok=True)
-            else:
+            elif not written:
                 disk.write_private(files.mark, sealed, durable=False)
         except OSError as error:
             raise disk.not_writable(files.mark, error) from None
@@ -323,9 +355,16 @@ class FileTransaction:
             os.close(fd)
 
 
-def _parts(data: bytes) -> tuple[bytes, bytes]:
-    """Split a file into sealed journal and sealed record; empty is what is absent."""
+def _parts(data: bytes, where: Path) -> tuple[bytes, bytes]:
+    """Split a file into sealed journal and sealed record; empty is what is absent.
+
+    Raises:
+        TokenStoreError: A newer version of this package wrote it.
+    """
     if not data.startswith(_MAGIC):
+        found = _ANY_MAGIC.match(data)
+        if found is not None and found[0] == _magic(found[1]):
+            raise from_newer(where)
         return b"", b""
     at = len(_MAGIC)
     parts = []

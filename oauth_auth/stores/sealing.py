@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
+from oauth_auth.stores.base import from_newer
 
 if TYPE_CHECKING:
     from oauth_auth.stores.keys import Key, KeyChain
 
 __all__ = ["Sealer"]
 
+#: A name, and one character for the format.
 _MAGIC: Final = b"oaa1"
-#: A checksum of what follows tells damage from a foreign key, which without the key
-#: would look the same: damage may be replaced, what another key sealed never.
+_FORMAT: Final = slice(3, 4)
+#: A checksum of all the rest, here in every later format too, tells damage from a
+#: foreign key and from a newer format, which would look the same: damage may be
+#: replaced, what another key or a newer version sealed never.
 _CHECKSUM: Final = slice(4, 8)
 _CHECKED: Final = slice(8, None)
 _KEY_ID: Final = slice(8, 16)
@@ -67,11 +71,15 @@ class Sealer:
         Raises:
             KeyMismatch: No key of ours sealed it.
             StoreCorrupt: It was changed since it was sealed.
+            TokenStoreError: A newer version of this package sealed it.
         """
-        if not sealed.startswith(_MAGIC) or (
-            sealed[_CHECKSUM] != _checksum(sealed[_CHECKED])
+        magic = _MAGIC[: _FORMAT.start] + sealed[_FORMAT]
+        if not sealed.startswith(magic) or (
+            sealed[_CHECKSUM] != _checksum(sealed[_CHECKED], magic)
         ):
             raise _damaged(kind, where)
+        if magic != _MAGIC:
+            raise from_newer(where)
         key = self._key(sealed[_KEY_ID], where)
         from cryptography.exceptions import InvalidTag
 
@@ -103,8 +111,8 @@ def _bound(kind: str, name: str) -> bytes:
     return f"oauth_auth|1|{kind}|{name}".encode()
 
 
-def _checksum(data: bytes) -> bytes:
-    return binascii.crc32(data).to_bytes(4, "big")
+def _checksum(data: bytes, magic: bytes = _MAGIC) -> bytes:
+    return binascii.crc32(data, binascii.crc32(magic)).to_bytes(4, "big")
 
 
 def _damaged(kind: str, where: object) -> Exception:

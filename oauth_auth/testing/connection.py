@@ -103,6 +103,7 @@ class Connection(asyncio.Protocol):
         exchange = self._site.accept(request)
         if exchange.fault is None:
             self._transport.write(self._encode(exchange.answer()))
+            exchange.end(sent=not self._transport.is_closing())
             self._next()
         else:
             self._faulty = asyncio.get_running_loop().create_task(
@@ -136,28 +137,34 @@ class Connection(asyncio.Protocol):
     async def _misbehave(self, exchange: Exchange, fault: Fault) -> None:
         await asyncio.sleep(fault.delay_before)
         if fault.drop == "before":
+            exchange.end(sent=False)
             self._drop()
             return
         response = exchange.answer()
         await asyncio.sleep(fault.delay_after)
+        sent = fault.drop is None and await self._send(response, fault)
+        exchange.end(sent=sent)
         if fault.drop == "after":
             self._drop()
-            return
+        elif sent:
+            self._next()
+            self._advance()
+
+    async def _send(self, response: HttpResponse, fault: Fault) -> bool:
+        """Send an answer, and say whether all of it went out."""
         payload = self._encode(response)
         if fault.truncate:
             self._transport.write(payload[: -(len(response.body) // 2 + 1)])
             self._transport.close()
-            return
-        if fault.dribble is None:
+        elif fault.dribble is None:
             self._transport.write(payload)
         else:
             for position in range(len(payload)):
                 if self._transport.is_closing():
-                    return
+                    break
                 self._transport.write(payload[position : position + 1])
                 await asyncio.sleep(fault.dribble)
-        self._next()
-        self._advance()
+        return not self._transport.is_closing()
 
     def _drop(self) -> None:
         self._site.count("replies_dropped")

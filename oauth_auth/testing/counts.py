@@ -105,6 +105,16 @@ class TokenRequest(NamedTuple):
     #: The answer's status; None while there is none, or if a fault swallowed the
     #: request.
     status: int | None = None
+    #: The query of the URL. A test tells its workers apart by it: each has a
+    #: ``token_endpoint`` of its own, such as ``f"{server.token_endpoint}?worker=3"``.
+    query: str = ""
+    #: When it was granted or refused, in seconds since the epoch; None like `status`.
+    settled: float | None = None
+    #: The `fingerprint` of the refresh token in the answer.
+    issued: str | None = None
+    #: Whether all of the answer was sent while the connection was open. False too if a
+    #: fault held it back, or whoever asked had left; None while that is not known.
+    answered: bool | None = None
 
     @property
     def has_authorization(self) -> bool:

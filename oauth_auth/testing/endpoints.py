@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -58,19 +60,22 @@ class Exchange:
         process: Does what the request asks for.
         fault: What is to go wrong.
         settle: Called with the status of the answer once that is known.
+        end: Called at the end with whether all of the answer was sent.
     """
 
-    __slots__ = ("_process", "_settle", "fault")
+    __slots__ = ("_end", "_process", "_settle", "fault")
 
     def __init__(
         self,
         process: Callable[[], HttpResponse],
         fault: Fault | None = None,
         settle: Callable[[int], None] | None = None,
+        end: Callable[[bool], None] | None = None,
     ) -> None:
         self.fault: Final = fault
         self._process: Final = process
         self._settle: Final = settle
+        self._end: Final = end
 
     def answer(self) -> HttpResponse:
         """Process the request, unless the fault knows the answer already."""
@@ -79,6 +84,11 @@ class Exchange:
         if self._settle is not None:
             self._settle(response.status)
         return response
+
+    def end(self, *, sent: bool) -> None:
+        """Take note of whether all of the answer was sent."""
+        if self._end is not None:
+            self._end(sent)
 
 
 class Site:
@@ -185,17 +195,22 @@ class Site:
             headers=tuple(request.headers),
             parameters=tuple(name for name, _ in sent),
             refresh_token=refresh_token and fingerprint(refresh_token),
+            query=request.query,
         )
 
         def process() -> HttpResponse:
             check_form(request, sent)
-            client = presented.verify()
-            return json_response(200, self.authority.token(client, form))
+            answer = self.authority.token(presented.verify(), form)
+            issued = answer.get("refresh_token")
+            entry["issued"] = issued and fingerprint(str(issued))
+            return json_response(200, answer)
 
         def settle(status: int) -> None:
-            entry["status"] = status
+            entry.update(status=status, settled=time.time())
 
-        return Exchange(refusable(process), self.faults["token"].take(), settle)
+        fault = self.faults["token"].take()
+        end = partial(entry.__setitem__, "answered")
+        return Exchange(refusable(process), fault, settle, end)
 
     def _revocation(self, request: HttpRequest) -> Exchange:
         """RFC 7009 section 2."""

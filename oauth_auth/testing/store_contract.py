@@ -64,6 +64,21 @@ class StoreContract(RecordTests, CompanionTests, LockTests):
         assert store.claim("f3", OTHER) == OTHER
         assert self.make_store().claim("f3") == OTHER
 
+    def test_a_seeds_claim_is_never_forgotten(self) -> None:
+        """Somebody's configuration may offer it again after any number of renewals."""
+        store = self.make_store()
+        assert store.claim("f1", ID, seed=True) == ID
+        store.claim("f2", ID)
+        assert store.claim("f2", seed=True) is None
+        assert store.claim("f2", ID, seed=True) == ID
+        store.claim("f2", ID)  # as a renewal does, which does not know
+        store.claim("f3", ID, replaces="f1")
+        store.claim("f4", ID, replaces="f2")
+        again = self.make_store()
+        assert [again.claim(name, seed=True) for name in ("f1", "f2")] == [ID, ID]
+        assert again.claim("f1") == ID
+        assert again.claim("never", seed=True) is None
+
     def test_replacing_what_is_not_there_is_no_error(self) -> None:
         """The oldest claim may be gone already."""
         assert self.make_store().claim("f1", ID, replaces="never") == ID

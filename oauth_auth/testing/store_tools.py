@@ -168,7 +168,7 @@ def full_record() -> Record:
         configuration="configuration-1",
         about={"server": "https://auth.example.com", "client_id": "cli"},
         claims=("f1", "f2"),
-        rejections=(("https://api.example.com", 1_700_000_001.5),),
+        rejections=(("https://api.example.com", 1_700_000_001.5, 3),),
         document={"any": ["thing"]},
     )
 

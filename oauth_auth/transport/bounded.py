@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import os
 import threading
-import time
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.server import check_url
 from oauth_auth.transport import body, failures
@@ -25,45 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["exchange"]
 
-#: The most seconds for which a fork waits until a connection is closed.
-_CLOSING: Final = 2.0
-#: The most seconds for which it waits until that thread has left the system as well.
-_LEAVING: Final = 0.5
-
 _log = logging.getLogger("oauth_auth")
 _said: set[str] = set()
-#: Threads that have delivered their answer, and may still be closing its connection.
-_closing: set[threading.Thread] = set()
-
-
-def _forget_ended_threads() -> None:
-    # A copy first: other exchanges add theirs meanwhile.
-    for thread in tuple(_closing):
-        if not thread.is_alive() and not _in_the_system(thread):
-            _closing.discard(thread)
-
-
-def _in_the_system(thread: threading.Thread) -> bool:
-    # Elsewhere than on Linux there is no such path, and nothing to be seen.
-    return os.path.exists(f"/proc/self/task/{thread.native_id}")  # noqa: PTH110  # no pathlib amid a fork
-
-
-def _let_connections_close() -> None:
-    # OpenSSL cleans up after a thread when that ends, and holds a lock meanwhile. A
-    # fork at that moment would leave it locked in the child, whose next thread to use
-    # TLS would hang in SSL_CTX_new for ever: 1 in 1,000 forks right after an exchange.
-    # Python's join() returns before the cleaning up, so it is not enough. The answer
-    # itself does not wait for any of this: it has to be saved.
-    for thread in tuple(_closing):
-        thread.join(_CLOSING)
-        patience = time.monotonic() + _LEAVING
-        while _in_the_system(thread) and time.monotonic() < patience:
-            time.sleep(0.0001)
-    _closing.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_let_connections_close)
 
 
 def exchange(
@@ -141,22 +103,30 @@ def _bounded(
         try:
             thread.start()
         except RuntimeError:
+            watch.nobody_waits()
             _work(watch, request, library, http)
         else:
-            if watch.wait():
-                _forget_ended_threads()
-                _closing.add(thread)
+            watch.wait()
     finally:
         # Also when Ctrl-C interrupts the wait: nobody will take the answer.
         outcome = watch.close()
     return outcome
 
 
-def _work_quietly(*args: Any) -> None:
+def _work_quietly(watch: Watch, *args: Any) -> None:
     # Whatever comes after the outcome (a failing close, the end of the interpreter)
     # is nobody's business: a traceback on stderr would only frighten.
     with suppress(BaseException):
-        _work(*args)
+        forking.admit(lambda: _at_rest(watch))
+        _work(watch, *args)
+
+
+def _at_rest(watch: Watch) -> bool:
+    """Whether the exchange waits for the network, and TLS does not begin or end."""
+    if watch.delivered:
+        return False
+    connecting = watch.stage is Stage.CONNECTING and not watch.connected
+    return connecting or watch.stage is Stage.SENT
 
 
 def _work(watch: Watch, request: Request, library: Library | None, http: Any) -> None:

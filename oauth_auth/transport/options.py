@@ -13,7 +13,8 @@ __all__ = ["HttpOptions"]
 
 #: What each option is when it is not given.
 _DEFAULTS: Final = {"verify": True, "cert": None, "proxy": None, "trust_env": True}
-_USERINFO: Final = re.compile(r"//[^/@\s]*@")
+#: Up to the last "@": a password may hold one, or a slash that should be encoded.
+_USERINFO: Final = re.compile(r"//\S*@")
 
 
 @final
@@ -93,7 +94,18 @@ class HttpOptions:
         return f"HttpOptions({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.proxy is not None and mask_userinfo(self.proxy) != self.proxy:
+            raise _configuration_error(
+                f"{self!r} does not pickle by itself, since a pickle is readable by "
+                "anyone; pickle the OAuthAuth that holds it, which seals it"
+            )
         return HttpOptions, self._state()
+
+    def __copy__(self) -> HttpOptions:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> HttpOptions:
+        return self
 
 
 def mask_userinfo(text: str) -> str:

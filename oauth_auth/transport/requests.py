@@ -7,6 +7,7 @@ session's headers.
 
 from __future__ import annotations
 
+from http.client import CONTINUE, SWITCHING_PROTOCOLS, HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -152,4 +153,18 @@ def _observed(base: Any, watch: Watch) -> Any:
         # Connected, through proxy and TLS: the next bytes are the request's.
         watch.sending()
 
-    return type("Observed", (base,), {"_new_conn": new_conn, "connect": connect})
+    members = {"_new_conn": new_conn, "connect": connect, "response_class": _Final}
+    return type("Observed", (base,), members)
+
+
+class _Final(HTTPResponse):
+    """Waits for the final answer, which http.client does only after a 100.
+
+    Another interim one (103, with hints for browsers) would count as the answer, and
+    the refresh token would be sent again.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc] # http.client's own
+        interim = 100 < status < 200 and status != SWITCHING_PROTOCOLS  # noqa: PLR2004  # RFC 9110 section 15.2
+        return version, CONTINUE if interim else status, reason

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "OutOfTime", "Stage", "Watch"]
 
+#: The waiting thread looks at the clock this often, in seconds, so that a gap between
+#: two looks tells that the whole process stood still.
+_TICK: Final = 0.25
+
 
 class Stage(enum.Enum):
     """How far an exchange has come, as far as that is certain."""
@@ -51,13 +55,20 @@ class Watch:
     exchange is abandoned: that ends a read which is blocked in the other thread, or
     fed one byte per second, without touching an object that thread is using.
 
+    Time in which the process stands still (Ctrl-Z, a debugger, a frozen container)
+    does not count: the answer may have come meanwhile, and to ask again in its place
+    could spend a refresh token twice.
+
     Args:
         timeout: Seconds until the deadline.
     """
 
     def __init__(self, timeout: float) -> None:
         self._timeout: Final = timeout
-        self._deadline: Final = time.monotonic() + timeout
+        #: When one of the threads last looked at the clock; None if there is just one,
+        #: which may well be busy for longer.
+        self._looked: float | None = time.monotonic()
+        self._deadline = self._looked + timeout
         self._guard: Final = threading.Lock()  # guards everything below
         self._ended: Final = threading.Event()
         self._stage = Stage.PREPARING
@@ -69,6 +80,16 @@ class Watch:
     def stage(self) -> Stage:
         """How far the exchange has come."""
         return self._stage
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is established, and may have begun to speak TLS."""
+        return self._socket is not None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the outcome is there, and the connection left to be closed."""
+        return self._ended.is_set()
 
     def remaining(self) -> float:
         """Return the seconds that are left.
@@ -84,7 +105,14 @@ class Watch:
     @property
     def left(self) -> float:
         """The seconds that are left; never negative."""
-        return max(0.0, self._deadline - time.monotonic())
+        with self._guard:
+            now = time.monotonic()
+            if self._looked is not None:
+                gap = now - self._looked
+                if gap > 2 * _TICK:
+                    self._deadline += gap
+                self._looked = now
+            return max(0.0, self._deadline - now)
 
     @property
     def _late(self) -> str:
@@ -129,6 +157,10 @@ class Watch:
                     sock.shutdown(socket.SHUT_RDWR)
             sock.close()
 
+    def nobody_waits(self) -> None:
+        """Note that the thread that works is the only one."""
+        self._looked = None
+
     def deliver(self, outcome: Response | Failure) -> None:
         """Hand the outcome to whoever waits."""
         with self._guard:
@@ -136,9 +168,10 @@ class Watch:
             self._drop_socket()
         self._ended.set()
 
-    def wait(self) -> bool:
-        """Wait for the outcome or the deadline; return whether there is an outcome."""
-        return self._ended.wait(self.left)
+    def wait(self) -> None:
+        """Wait for the outcome or the deadline."""
+        while (left := self.left) and not self._ended.wait(min(left, _TICK)):
+            continue
 
     def close(self) -> Response | Failure:
         """Return the outcome, and abandon the exchange if there is none yet."""

@@ -25,7 +25,10 @@ POWER_CLASSES = ("", "k", "p", "d", "kp", "dk")
 #: The part of the time for runs by chance; with three workers more, since the
 #: systematic ones do not get far.
 BY_CHANCE = {2: 0.15, 3: 0.6}
-LETTERS = "p a preemption, k a death, n a fault of the network, d one of the disk"
+LETTERS = (
+    "p a preemption, k a death, n a fault of the network, d one of the disk, "
+    "c a step of the clock"
+)
 
 
 class Job(NamedTuple):

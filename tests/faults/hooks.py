@@ -10,6 +10,7 @@ that it locks is shown with real processes elsewhere.
 
 import contextlib
 import errno
+import functools
 import logging
 import os
 import random
@@ -22,11 +23,11 @@ from urllib.parse import parse_qs
 
 import filelock
 
-from oauth_auth import errors, flight, transport
+from oauth_auth import errors, flight, forking, transport
 from oauth_auth.message import Response
 from tests.faults.authority import Call
 from tests.faults.place import called
-from tests.faults.scheduler import BASE, KILL, Killed, Option, running
+from tests.faults.scheduler import KILL, Killed, Option, running
 
 FAIL = Option("fault", "d", "fail")
 BREAK = Option("fault", "d", "break")
@@ -222,10 +223,10 @@ def _lock(real):
     return lock
 
 
-def _clock(real, base):
+def _clock(real, read):
     def now():
         task = _task()
-        return real() if task is None else base + world_now(task)
+        return real() if task is None else read(task)
 
     return now
 
@@ -245,8 +246,8 @@ def _sleep(real):
 class _Thread:
     """A thread of a process in the run: a task of its own."""
 
-    def __init__(self, target, name, daemon):
-        self._target = target
+    def __init__(self, target, args, name, daemon):
+        self._target = functools.partial(target, *args)
 
     def start(self):
         process = _task().process
@@ -264,9 +265,10 @@ class _Event:
         self._set = True
         _task().process.world.scheduler.wake(self)
 
-    def wait(self):
+    def wait(self, _timeout):
         while not self._set:
             _task().process.world.scheduler.wait(self)
+        return True
 
 
 def _exchange(request, **settings):
@@ -332,12 +334,14 @@ def installed():
         put = lambda *args: stack.enter_context(mock.patch.object(*args))  # noqa: E731
         for name in files.real:
             put(os, name, getattr(files, name))
-        put(time, "time", _clock(time.time, BASE))
-        put(time, "monotonic", _clock(time.monotonic, 0.0))
+        put(time, "time", _clock(time.time, lambda t: t.process.world.wall_time()))
+        put(time, "monotonic", _clock(time.monotonic, world_now))
         put(time, "sleep", _sleep(time.sleep))
         put(random, "random", _steady(random.random))
         put(filelock, "FileLock", _lock(filelock.FileLock))
         put(flight, "threading", threads)
+        # It would wait for real threads; nothing forks here.
+        put(forking, "flight", contextlib.nullcontext)
         put(transport, "exchange", _exchange)
         log.addHandler(watch)
         log.setLevel(logging.DEBUG)

@@ -187,6 +187,32 @@ def deaf_to_marks():
     yield TokenSource, "_raise_if_marked", lambda self, record, terms: None
 
 
+@mutant("a hold of the future is heeded", ("on hold", "strict"))
+def hold_of_the_future():
+    def active(self, now):
+        return self.kind == "refused" or now < self.written_at + self.duration
+
+    yield Mark, "active", active
+
+
+@mutant("tokens are ordered by the time they came", ("rejected", "grace"))
+def by_time():
+    def adopt(self, record):
+        token, held = record.token, self.held
+        if token is None or (
+            held
+            and (
+                record.generation == held.generation
+                or token.obtained_at < held.token.obtained_at
+            )
+        ):
+            return held
+        self.held = Held(token, record)
+        return self.held
+
+    yield TokenSource, "_adopt", adopt
+
+
 def _overwrite(files, record):
     sealed = files.sealed(record)
     data = record_file._MAGIC + bytes(4) + len(sealed).to_bytes(4, "big") + sealed

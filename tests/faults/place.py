@@ -7,12 +7,17 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+from oauth_auth import errors
 from oauth_auth.identity import Identifier
+from oauth_auth.stores.base import Mark
 from tests.faults.authority import SERVERS, Authority
 from tests.faults.scenarios import OwnStore, auth_of
+from tests.faults.scheduler import BASE
 
 #: The sealing key of all runs: 32 bytes.
 KEY = "a" * 43
+#: What a hold that a run starts with lasts, in seconds.
+HOLD = 20.0
 _IN_MEMORY = Path("/dev/shm")
 _ID_DIGITS = 40
 
@@ -44,7 +49,9 @@ class Place:
         if self.scenario.planted:
             tokens = self.scenario.prepare(Authority(SERVERS["strict"], lambda: 0.0))
             world = SimpleNamespace(scenario=self.scenario)
-            auth_of(world, store, tokens[0])._resolved()
+            source = auth_of(world, store, tokens[0])._resolved()
+            if self.scenario.on_hold:
+                _hold(store, source.record_id)
         self.seen = {record_id: store.read(record_id) for record_id in store.records()}
         for path in self.path.rglob("*"):
             if path.is_file() and path.suffix != ".lock":
@@ -68,6 +75,15 @@ class Place:
     def remove(self):
         """Remove the directory."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _hold(store, record_id):
+    """Leave what a worker leaves that was told to come back later."""
+    error = errors.TemporarilyUnavailableError("try again later", status_code=503)
+    with store.lock(record_id, timeout=0) as transaction:
+        generation = transaction.read().generation
+        facts = errors.to_facts(error)
+        transaction.mark(Mark("hold", generation, BASE - 1.0, HOLD, facts))
 
 
 @functools.lru_cache(maxsize=4096)

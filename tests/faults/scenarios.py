@@ -58,6 +58,8 @@ class Scenario(NamedTuple):
     planted: bool = True
     #: Whether the disk is full until the workers have ended.
     full: bool = False
+    #: Whether the last renewal failed just before, so that the next has to wait.
+    on_hold: bool = False
 
 
 # -- the state they find ---------------------------------------------------------------
@@ -191,6 +193,7 @@ SCENARIOS = {
         Scenario("machine", machine, ([request], [request]), planted=False),
         Scenario("revoked", revoked, ([request], [request]), ends_with="revoked"),
         Scenario("full disk", expired, ([request], [request]), requests=0, full=True),
+        Scenario("on hold", expired, ([request], [request]), requests=0, on_hold=True),
         Scenario(
             "logout",
             expired,

@@ -29,10 +29,10 @@ class Killed(BaseException):
 class Option(NamedTuple):
     """One way to go on."""
 
-    #: "go", "run", "kill" or "fault".
+    #: "go", "run", "kill", "clock" or "fault".
     kind: str
     #: What it takes from the budget: "p" a preemption, "k" a kill, "n" a fault of the
-    #: network, "d" one of the disk; "" nothing.
+    #: network, "d" one of the disk, "c" a step of the clock; "" nothing.
     cost: str
     #: What a plan calls it.
     name: str
@@ -49,6 +49,11 @@ class Point(NamedTuple):
 
 GO = Option("go", "", "go")
 KILL = Option("kill", "k", "kill")
+#: What somebody sets the wall clock by, in seconds.
+CLOCK_STEPS = {
+    Option("clock", "c", "clock on"): 3600.0,
+    Option("clock", "c", "clock back"): -3600.0,
+}
 
 
 def running():
@@ -125,6 +130,8 @@ class Scheduler:
         self.trail = []
         self.log = []
         self.now = 0.0
+        #: Seconds that the workers' wall clock is ahead.
+        self.skew = 0.0
         self.steps = 0
         self.kills = 0
         self._changes = 0
@@ -205,13 +212,16 @@ class Scheduler:
             if not task.process.spared:
                 options += kills
                 options += faults
+                options += CLOCK_STEPS
             picked = self._pick(task.name, label, options)
             if picked is GO:
                 break
             if picked.kind == "kill":
                 self.kill(task.process, picked)
                 raise Killed
-            if picked.kind == "fault":
+            if picked.kind == "clock":
+                self.skew += CLOCK_STEPS[picked]
+            if picked.kind != "run":
                 break
             self._switch(task, self._roused(self._named(picked)))
             resumed = True
@@ -219,7 +229,7 @@ class Scheduler:
         if self.steps > STEP_BOUND:
             self.stop("hang", f"no end after {STEP_BOUND} steps")
         self.log.append((task.name, label, picked.name))
-        return None if picked is GO else picked
+        return picked if picked.kind == "fault" else None
 
     def changed(self):
         """Note that others may see something new: sleepers may look again."""

@@ -2,9 +2,9 @@
 
 The default run never preempts, and nothing goes wrong in it. A *deviation* is another
 choice at one point: a preemption (p), a death (k), a fault of the network (n) or of
-the disk (d). Choices that cost nothing (who goes on when a worker waits or has ended)
-are all tried. A *class* of runs, such as "pk", holds all runs with just these
-deviations; it is complete when every one of them was made.
+the disk (d), a step of the clock (c). Choices that cost nothing (who goes on when a
+worker waits or has ended) are all tried. A *class* of runs, such as "pk", holds all
+runs with just these deviations; it is complete when every one of them was made.
 """
 
 import random
@@ -17,8 +17,8 @@ from tests.faults.world import World
 #: The classes in the order in which they are explored; each one grows from those that
 #: lack one of its letters.
 CLASSES = (
-    *("", "p", "k", "n", "d"),
-    *("pp", "kp", "np", "dp", "kn", "dk", "dn"),
+    *("", "p", "k", "n", "d", "c"),
+    *("pp", "kp", "np", "dp", "cp", "kn", "dk", "dn", "ck", "cn", "cd"),
     *("ppp", "kpp", "npp", "dpp", "knp", "dkp", "nn", "kk"),
     *("knpp", "kppp", "pppp"),
 )
@@ -147,7 +147,7 @@ class Explorer:
     def explore_by_chance(self, seed, *, limit=None, deadline=None, budget=None):
         """Make runs with more deviations than can be enumerated."""
         rng = random.Random(seed)
-        budget = budget or {"p": 4, "k": 1, "n": 1, "d": 1}
+        budget = budget or {"p": 4, "k": 1, "n": 1, "d": 1, "c": 1}
         made = 0
         while limit is None or made < limit:
             if deadline is not None and time.monotonic() >= deadline:

@@ -17,7 +17,7 @@ from tests.faults.scenarios import SCENARIOS
 from tests.faults.search import Case, Explorer, plan_of, run_plan, run_random
 
 #: Every run with at most one deviation.
-SINGLE = ("", "p", "k", "n", "d")
+SINGLE = ("", "p", "k", "n", "d", "c")
 WHOLE = [
     ("expired", "strict"),
     ("expired", "grace"),
@@ -26,6 +26,7 @@ WHOLE = [
     ("seed", "strict"),
     ("revoked", "strict"),
     ("full disk", "strict"),
+    ("on hold", "grace"),
     ("machine", "plain"),
     ("stale", "strict"),
     ("threads", "strict"),
@@ -73,7 +74,7 @@ def told(explorer):
 
 @pytest.mark.parametrize(("scenario", "server"), WHOLE)
 def test_the_laws_hold_with_any_one_deviation(exploring, scenario, server):
-    """Whatever single preemption, death or fault comes at any step, all laws hold."""
+    """Whatever single preemption, death, fault or clock step comes, all laws hold."""
     explorer = exploring(scenario, server)
     explorer.explore()
     assert not told(explorer)
@@ -106,7 +107,7 @@ def test_what_was_saved_survives_a_power_cut(exploring):
 
 
 def test_a_strict_server_costs_only_what_nobody_could_keep(exploring):
-    """Logins end only with an answer that died, or that the wire lost. M29."""
+    """Logins end only with an answer that died, or that the wire lost. M15."""
     explorer = exploring("expired", "strict", ("", "k", "n"))
     explorer.explore()
     assert not told(explorer)
@@ -118,7 +119,7 @@ def test_a_strict_server_costs_only_what_nobody_could_keep(exploring):
 
 
 def test_a_grace_window_saves_every_login(exploring):
-    """Only a request that arrives after its answer was used can end the login."""
+    """Only a request that arrives after its answer was used can end the login. M15."""
     explorer = exploring("expired", "grace", ("", "k", "n", "d"))
     explorer.explore()
     assert not told(explorer)
@@ -136,6 +137,6 @@ def test_a_run_can_be_repeated(exploring):
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_explorer_finds(mutant):
-    """Real code with one thing wrong breaks a law within a few hundred runs."""
+    """Real code with one thing wrong breaks a law within a few hundred runs. M20."""
     found, _ = hunt(mutant, limit=500)
     assert found is not None

@@ -33,7 +33,7 @@ def judge(world):
 
 def _went_wrong(world):
     """Return the kinds of deviations that were more than another order of things."""
-    return {point.picked.cost for point in world.scheduler.trail} & {"k", "n", "d"}
+    return {point.picked.cost for point in world.scheduler.trail} & {"k", "n", "d", "c"}
 
 
 def _fresh(world):
@@ -78,20 +78,30 @@ def _live(world):
             if outcome is not None and not _forgivable(world, outcome, wrong):
                 return ("unexpected", f"{worker.name}: {outcome!r}")
     posts = sum(worker.posts for worker in world.workers)
-    if not wrong and world.scenario.requests not in (None, posts):
+    wanted = world.scenario.requests
+    if not wrong and wanted not in (None, posts):
         return ("5 once", f"{posts} token requests")
+    # A clock that was set makes one token look expired that is not.
+    if wrong == {"c"} and wanted is not None and posts > wanted + 1:
+        return ("5 once", f"a step of the clock made {posts} token requests")
     return None
 
 
 def _forgivable(world, outcome, wrong):
     if isinstance(outcome, StillRefused):
-        return bool(wrong)
+        # A worker whose clock was set on renews too early, and some servers then
+        # refuse the token that another has just got; a logout has them do so, too.
+        logout = world.scenario.ends_with == "logged out"
+        kills = world.authority.kind.kills or logout
+        return bool(wrong if kills else wrong - {"c"})
     if not isinstance(outcome, errors.OAuthAuthError):
         return False
     return (
-        # That others die is no excuse; that network or disk fail is one.
+        # That others die, or clocks change, is no excuse; that network or disk fail
+        # is one.
         bool(wrong & {"n", "d"})
         or bool(world.laws.losses)
-        or world.scenario.full
+        # Nobody could get a token while the workers ran.
+        or world.scenario.requests == 0
         or world.scenario.ends_with != "token"
     )

@@ -82,7 +82,8 @@ class World:
         self.scheduler.turns_cost = (
             self.scenario.threads or len(self.scenario.processes) > 2
         )
-        self.authority = Authority(SERVERS[server], self.wall_time)
+        # The server has a clock of its own, which nobody sets.
+        self.authority = Authority(SERVERS[server], self.true_time)
         self.tokens = self.scenario.prepare(self.authority)
         self.authority.on_reuse = self.laws.reused
         self.laws.seen = dict(place.seen)
@@ -224,9 +225,13 @@ class World:
 
     # -- for the hooks ----------------------------------------------------------------
 
-    def wall_time(self):
+    def true_time(self):
         """Return the time in seconds since the epoch."""
         return BASE + self.scheduler.now
+
+    def wall_time(self):
+        """Return what the workers' clock shows, in seconds since the epoch."""
+        return self.true_time() + self.scheduler.skew
 
     def owns(self, path):
         """Whether a path is in the directory."""

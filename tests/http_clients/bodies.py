@@ -125,7 +125,10 @@ class SyncBodyTests:
     def test_a_file_is_rewound_to_where_it_was(
         self, driver, server, login, api, tmp_path, offset, on_disk
     ):
-        """A file that was read in part before is sent from there both times. M55."""
+        """A file that was read in part before is sent from there both times.
+
+        M55, M56.
+        """
         path = tmp_path / "upload"
         path.write_bytes(CONTENT)
         rest = CONTENT[offset:]
@@ -168,7 +171,7 @@ class AsyncBodyTests:
 
     @pytest.mark.parametrize("form", ["generator", "iterator"])
     def test_an_async_body_is_not_sent_again(self, driver, server, login, api, form):
-        """An async generator or iterator is read once; the caller gets the 401."""
+        """An async generator or iterator is read once; the caller gets the 401. M55."""
 
         async def generate():
             yield CONTENT[:1000]
@@ -197,7 +200,7 @@ class AsyncBodyTests:
     def test_an_async_file_is_not_sent_again(
         self, driver, server, login, api, tmp_path
     ):
-        """A file whose methods are async cannot be rewound by us."""
+        """A file whose methods are async cannot be rewound by us. M55."""
         # Few lines: each takes a hop to another thread.
         body = CONTENT[:100]
         path = tmp_path / "upload"

@@ -5,7 +5,7 @@ import threading
 from tests.http_clients.api import Reply
 from tests.http_clients.drivers import FOREVER
 
-COUNT = 40
+COUNT = 64
 
 
 class CrowdTests:
@@ -49,11 +49,11 @@ class CrowdTests:
         def others(line):
             if line == "one":
                 server.revoke_access_tokens()
-                statuses.extend(driver.crowd(auth, server.api_url, 5))
+                statuses.extend(driver.crowd(auth, server.api_url, 10))
                 done.set()
 
         assert driver.read_slowly(auth, api.url, others) == ["one", "two"]
-        assert statuses == [200] * 5
+        assert statuses == [200] * 10
         assert server.counts().token_requests == 1
 
     def test_a_stream_is_retried_before_it_is_read(self, driver, server, login, api):

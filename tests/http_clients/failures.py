@@ -22,7 +22,7 @@ class FailureTests:
     def test_a_login_that_has_ended_is_raised_and_logged_once(
         self, driver, server, login, api, caplog
     ):
-        """LoginRequired comes out of the request, and one ERROR is in the log."""
+        """LoginRequired comes out of the request, and one ERROR is in the log. M98e."""
         auth = login(expired=True)
         server.revoke_family(auth._grant.seed.refresh_token)
         with caplog.at_level(logging.DEBUG, "oauth_auth"):

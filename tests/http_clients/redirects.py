@@ -1,8 +1,20 @@
 """Where a token goes when a server sends the client elsewhere."""
 
+import socket
+
 import pytest
 
 from tests.http_clients.api import redirect, unauthorized
+
+
+def _all_names_are_here(monkeypatch):
+    """Let every name mean this machine, as in a hosts file."""
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda _host, *args, **kw: lookup("127.0.0.1", *args, **kw),
+    )
 
 
 class RedirectTests:
@@ -14,18 +26,21 @@ class RedirectTests:
             ("port", 302),
             ("port", 307),
             ("host", 302),
+            ("subdomain", 302),
             ("relative", 308),
             ("userinfo", 307),
         ],
     )
     def test_nobody_else_gets_the_token(
-        self, driver, server, login, api, serve, way, status
+        self, driver, server, login, api, serve, monkeypatch, way, status
     ):
         """A redirect's target sees no token, and its 401 renews nothing. M58, M59."""
-        other = api if way == "host" else serve()
+        other = api if way in ("host", "subdomain") else serve()
+        _all_names_are_here(monkeypatch)
         target = {
             "port": f"{other.origin}/there",
             "host": f"http://localhost:{other.port}/there",
+            "subdomain": f"http://sub.localhost:{other.port}/there",
             "relative": f"//127.0.0.1:{other.port}/there",
             "userinfo": f"http://127.0.0.1:{api.port}@127.0.0.1:{other.port}/there",
         }[way]
@@ -33,7 +48,10 @@ class RedirectTests:
         old = auth.access_token()
         api.script = [redirect(target, status)]
         other.answer = unauthorized()
-        response = driver.post(auth, api.url, content=b"x", follow=True)
+        url = api.url
+        if way == "subdomain":
+            url = url.replace("127.0.0.1", "localhost")
+        response = driver.post(auth, url, content=b"x", follow=True)
         assert response.status_code == 401
         assert api.authorizations[0] == f"Bearer {old}"
         there = [request for request in other.seen if request.path == "/there"]
@@ -59,7 +77,7 @@ class RedirectTests:
     def test_a_401_after_there_and_back_is_left_alone(
         self, driver, server, login, api, serve
     ):
-        """What comes back from elsewhere has lost the token, and is not ours."""
+        """What comes back from elsewhere has lost the token, and is not ours. M59."""
         other = serve()
         other.answer = redirect(f"{api.origin}/back")
         api.script = [redirect(other.url), unauthorized()]
@@ -122,7 +140,10 @@ class RedirectTests:
     def test_a_redirect_of_the_retry_takes_no_token_elsewhere(
         self, driver, server, login, api, serve
     ):
-        """A retry that is answered with a redirect keeps the token to its origin."""
+        """A retry that is answered with a redirect keeps the token to its origin.
+
+        M58.
+        """
         other = serve()
         api.script = [unauthorized(), redirect(other.url)]
         assert driver.get(login(), api.url, follow=True).status_code == 200

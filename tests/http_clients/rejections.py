@@ -14,7 +14,7 @@ class RejectionTests:
     def test_a_401_is_answered_by_one_renewal_and_one_retry(
         self, driver, server, login
     ):
-        """The caller gets the 200 of the retry. M37."""
+        """The caller gets the 200 of the retry. M37, M99f."""
         auth = login()
         old = auth.access_token()
         server.revoke_access_tokens()

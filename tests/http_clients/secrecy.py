@@ -1,39 +1,11 @@
 """That nothing which is written down has a secret in it, or a piece of one."""
 
-import traceback
-from pathlib import Path
-
-import oauth_auth
 from oauth_auth import errors
 from tests.http_clients.api import unauthorized
 from tests.http_clients.failures import closed_port
 from tests.http_clients.logins import use_up
-
-PACKAGE = str(Path(oauth_auth.__file__).parent)
-
-
-def pieces(secret):
-    """Return all the parts of eight characters."""
-    return {secret[i : i + 8] for i in range(len(secret) - 7)}
-
-
-def assert_untold(text, secrets):
-    """Let no piece of any secret be in a text."""
-    for secret in secrets:
-        found = [piece for piece in pieces(secret) if piece in text]
-        assert not found
-
-
-def told_by(error):
-    """Return what an error, its causes and the frames of our package tell."""
-    told = [repr(error), str(error), repr(vars(error))]
-    while error is not None:
-        told += traceback.format_exception_only(error)
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if frame.f_code.co_filename.startswith(PACKAGE):
-                told += [repr(value) for value in frame.f_locals.values()]
-        error = error.__cause__ or error.__context__
-    return "\n".join(told)
+from tests.secrecy.pieces import assert_untold
+from tests.secrecy.told import told_by_error
 
 
 class SecrecyTests:
@@ -50,7 +22,7 @@ class SecrecyTests:
             try:
                 driver.get(auth, url, follow=True)
             except errors.OAuthAuthError as error:
-                told.append(told_by(error))
+                told.extend(text for text, _ in told_by_error(error))
             remember(auth)
             told.extend((repr(auth), str(auth), repr(auth._grant)))
 
@@ -81,4 +53,5 @@ class SecrecyTests:
         assert "EndpointUnreachable" in text
         assert "UnsupportedTokenTypeError" in text
         assert len(secrets) > 12
+        assert server.client_secret not in text
         assert_untold(text, secrets)

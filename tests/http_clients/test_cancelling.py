@@ -81,10 +81,10 @@ async def cancelled_at(gate, client, *, opening=False):
 
 
 class TestCancelledTasks:
-    """M78, and the promise that a cancelled caller leaves and the flight flies."""
+    """A cancelled caller leaves, and the flight goes on."""
 
     def test_while_the_token_request_is_under_way(self, module, backend, server, gate):
-        """The next caller has the token that the cancelled one asked for."""
+        """The next caller has the token that the cancelled one asked for. M78."""
         auth, api = person(server), LocalApi(module)
         server.script.append(gate)
 
@@ -101,7 +101,7 @@ class TestCancelledTasks:
         assert server.families_revoked == 0
 
     def test_while_a_401_is_being_answered(self, module, backend, server, gate):
-        """A renewal that a 401 began is finished without the request."""
+        """A renewal that a 401 began is finished without the request. M78."""
         auth, api = person(server), LocalApi(module)
         old = auth.access_token()
         api.refused.add(f"Bearer {old}")
@@ -120,7 +120,10 @@ class TestCancelledTasks:
 
     @pytest.mark.parametrize("call", ["claim", "read", "lock"])
     def test_while_the_store_is_being_asked(self, module, backend, server, gate, call):
-        """Finding the record, reading it and locking it can be left at any time."""
+        """Finding the record, reading it and locking it can be left at any time.
+
+        M78.
+        """
         store = SlowStore()
         auth, api = person(server, store=store), LocalApi(module)
         store.gates[call] = gate
@@ -178,7 +181,7 @@ class TestCancelledTasks:
         assert server.token_requests == 1
 
     def test_one_of_many_leaves(self, module, backend, server, gate):
-        """The others who wait for the same renewal are not disturbed."""
+        """The others who wait for the same renewal are not disturbed. M78."""
         auth, api = person(server), LocalApi(module)
         server.script.append(gate)
         statuses = []
@@ -225,7 +228,7 @@ class Interrupted(BaseException):
 class TestInterruptedThreads:
     @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, Interrupted])
     def test_a_waiting_request_can_be_interrupted(self, server, gate, interrupt):
-        """Ctrl-C ends the wait at once, and the renewal goes on."""
+        """Ctrl-C ends the wait at once, and the renewal goes on. M78."""
         auth = person(server)
         server.script.append(gate)
         handled = threading.Event()

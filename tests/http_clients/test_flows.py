@@ -42,10 +42,10 @@ async def next_request(module, auth):
 
 
 class TestFlowsThatAreLeft:
-    """A client may drop or close a flow at its yield, from anywhere. M64."""
+    """A client may drop or close a flow at its yield, from anywhere."""
 
     def test_a_sync_flow_that_is_closed(self, module, server):
-        """After close() the next request works."""
+        """After close() the next request works. M64."""
         auth = person(server)
         flow = auth.sync_auth_flow(module.Request("GET", URL))
         next(flow)
@@ -55,7 +55,7 @@ class TestFlowsThatAreLeft:
         assert server.token_requests == 1
 
     def test_a_sync_flow_that_is_closed_by_another_thread(self, module, server):
-        """A flow belongs to no thread."""
+        """A flow belongs to no thread. M64."""
         auth = person(server)
         flow = auth.sync_auth_flow(module.Request("GET", URL))
         next(flow)
@@ -69,7 +69,7 @@ class TestFlowsThatAreLeft:
     def test_an_async_flow_that_another_task_closes(
         self, module, backend, server, after_a_401
     ):
-        """aclose() from another task leaves nothing behind."""
+        """aclose() from another task leaves nothing behind. M64."""
         auth = person(server)
 
         async def main():
@@ -87,7 +87,10 @@ class TestFlowsThatAreLeft:
     def test_a_dropped_async_flow_is_finalised_by_the_loop(
         self, module, backend, server
     ):
-        """The loop ends a forgotten flow in a task of its own, and that is well."""
+        """The loop ends a forgotten flow in a task of its own, and that is well.
+
+        M64.
+        """
         auth = person(server)
 
         async def main():
@@ -107,7 +110,7 @@ class TestFlowsThatAreLeft:
 
     @pytest.mark.parametrize("error", [asyncio.CancelledError, trio.EndOfChannel])
     def test_an_error_thrown_into_a_flow_passes(self, module, server, error):
-        """A flow swallows nothing, and holds nothing afterwards."""
+        """A flow swallows nothing, and holds nothing afterwards. M64."""
         auth = person(server)
 
         async def main():

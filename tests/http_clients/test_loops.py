@@ -15,7 +15,7 @@ from tests.http_clients.drivers import FOREVER
 from tests.http_clients.local import MODULES, URL, LocalApi, person
 from tests.http_clients.logins import use_up
 
-ROUNDS = 30
+ROUNDS = 50
 TASKS = 4
 
 

@@ -39,7 +39,10 @@ class TestNetrc:
         assert api.authorizations == [f"Bearer {auth.access_token()}"]
 
     def test_the_token_wins_after_a_redirect(self, driver, server, login, api):
-        """Where requests put the password over the token, the token is put back."""
+        """Where requests put the password over the token, the token is put back.
+
+        M61.
+        """
 
         def picky(request):
             if request.authorization.startswith("Basic "):

@@ -7,7 +7,10 @@ from tests.processes.workers import login, run_steadily
 
 
 def test_workers_go_through_many_expiries(oauth_server_factory, tmp_path):
-    """Four processes, tokens of one second, reuse punished: not one request fails."""
+    """Four processes, tokens of one second, reuse punished: not one request fails.
+
+    M02.
+    """
     server = oauth_server_factory(access_token_lifetime=1.0)
     seed = server.issue()["refresh_token"]
     outcomes = run_steadily(login, server, tmp_path, seed, processes=4, generation=7)

@@ -25,7 +25,7 @@ from tests.servers.oidc import OidcProvider
     ],
 )
 def test_client_credentials(oidc_provider, client, client_auth):
-    """A secret of odd characters arrives whole, by header and by form."""
+    """A secret of odd characters arrives whole, by header and by form. M50."""
     auth = OAuthAuth(
         ClientCredentials(
             oidc_provider.issuer,

@@ -3,6 +3,13 @@
 import contextlib
 import os
 import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.stores.syscalls import Syscalls
 
 NOBODY = 65534
 
@@ -18,6 +25,7 @@ class Child:
 
     def __init__(self, work, *, start=None, unprivileged=False):
         reader, writer = os.pipe()
+        _wait_for_ended_threads()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(reader)
@@ -48,6 +56,27 @@ class Child:
             self._reaped = True
 
 
+def _unknown_threads():
+    """Return the system's threads that Python does not count among those alive."""
+    alive = {thread.native_id for thread in threading.enumerate()}
+    return {int(task.name) for task in Path("/proc/self/task").iterdir()} - alive
+
+
+#: Threads that the test runner has started by itself.
+_RUNNERS = _unknown_threads()
+
+
+def _wait_for_ended_threads():
+    """Wait until the system too has seen the last of the threads that have ended.
+
+    OpenSSL still cleans up after them, under a lock that would stay held in a child.
+    It does so at once: what stays longer is a thread that Python was not told of.
+    """
+    end = time.monotonic() + 0.5
+    while _unknown_threads() - _RUNNERS and time.monotonic() < end:
+        time.sleep(0.0005)
+
+
 def _run(work, writer, start, unprivileged):
     try:
         if unprivileged and os.geteuid() == 0:
@@ -69,6 +98,29 @@ def _run(work, writer, start, unprivileged):
 def in_child(work, *, unprivileged=False):
     """Run something in a child and return what it said."""
     return Child(work, unprivileged=unprivileged).said()
+
+
+def survives(number, work, root):
+    """Do something in a child that is killed at its call of that number, if any.
+
+    Args:
+        number: Which call to the system.
+        work: What it does.
+        root: The directory whose files count.
+    """
+
+    def attempt():
+        calls = Syscalls(pytest.MonkeyPatch(), root)
+
+        def kill(name, path, args):
+            if len(calls.calls) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        calls.before = kill
+        work()
+        return "lived"
+
+    return in_child(attempt) == "lived"
 
 
 def at_once(works):

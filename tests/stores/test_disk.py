@@ -29,17 +29,29 @@ class TestWriting:
         disk.write_private(tmp_path / "file", b"0123456789", durable=False)
         assert (tmp_path / "file").read_bytes() == b"0123456789"
 
-    def test_a_planted_temporary_file_is_not_written_to(self, monkeypatch, tmp_path):
-        """The file is created, or it is an error."""
+    @pytest.mark.parametrize("plant", [Path.symlink_to, Path.hardlink_to])
+    def test_a_planted_temporary_file_is_not_written_to(self, tmp_path, plant):
+        """A link in its place is removed, and what it leads to stays (M90)."""
         victim = tmp_path / "victim"
         victim.write_bytes(b"precious")
-        monkeypatch.setattr(disk.secrets, "token_hex", lambda n: "00")
-        for plant in (Path.symlink_to, Path.hardlink_to):
-            plant(tmp_path / ".file.00", victim)
-            with pytest.raises(errors.StoreNotWritable):
-                disk.write_private(tmp_path / "file", b"secret", durable=False)
-            assert victim.read_bytes() == b"precious"
-            assert not (tmp_path / "file").exists()
+        plant(tmp_path / ".file.new", victim)
+        disk.write_private(tmp_path / "file", b"secret", durable=False)
+        assert victim.read_bytes() == b"precious"
+        assert disk.read_private(tmp_path / "file") == b"secret"
+        assert sorted(os.listdir(tmp_path)) == ["file", "victim"]  # noqa: PTH208  # just the names
+
+    @pytest.mark.parametrize("plant", [Path.symlink_to, Path.hardlink_to])
+    def test_a_file_planted_just_before_is_an_error(self, monkeypatch, tmp_path, plant):
+        """The temporary file is created, whatever is put there in between (M90)."""
+        victim = tmp_path / "victim"
+        victim.write_bytes(b"precious")
+        plant(tmp_path / ".file.new", victim)
+        # As if it had been planted after the removal.
+        monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: None)
+        with pytest.raises(errors.StoreNotWritable):
+            disk.write_private(tmp_path / "file", b"secret", durable=False)
+        assert victim.read_bytes() == b"precious"
+        assert not (tmp_path / "file").exists()
 
     def test_a_directory_that_cannot_be_synced_is_no_failure(
         self, monkeypatch, tmp_path

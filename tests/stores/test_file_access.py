@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from oauth_auth import errors
+from oauth_auth.identity import Identifier
 from oauth_auth.stores import disk
 from oauth_auth.stores.file import FileStore
 from oauth_auth.testing.store_tools import ID, a_journal, a_mark, a_record, save
 from tests.stores.children import NOBODY, in_child
 from tests.stores.places import LOCK, MARK, NEXT, names, place
-from tests.stores.syscalls import Syscalls
+from tests.stores.syscalls import NAMES, Syscalls
 
 #: Somebody who is neither root, nor nobody, nor who runs the tests.
 STRANGER = 54321
@@ -59,6 +60,7 @@ def give_away(path, monkeypatch):
 
 def everything(store, generation):
     """Do whatever a store does that makes files."""
+    Identifier.of(store)
     save(store, a_record(generation))
     with store.lock(ID, timeout=0) as transaction:
         transaction.reserve(a_journal(generation))
@@ -77,21 +79,28 @@ def test_no_file_is_open_to_others_when_it_is_made(umask, monkeypatch, tmp_path)
 
     def watch(name, path, result):
         if name in ("open", "mkdir"):
-            mode = path.lstat().st_mode
             made.add(path.name)
+        if name in ("open", "mkdir", "fchmod"):
+            mode = path.lstat().st_mode
             if mode & OTHERS:
                 loose.append((name, path, oct(mode)))
 
-    calls = Syscalls(monkeypatch, tmp_path)
+    calls = Syscalls(monkeypatch, tmp_path, (*NAMES, "fchmod"))
     calls.watch = watch
     everything(FileStore(tmp_path / "store"), 1)
     assert not loose
-    for kind in (".next", ".mark", ".lock", "keys", "records", "claims", "store", "f1"):
-        assert any(kind in name for name in made), kind
+    assert {"store", "records", "claims", ".keys.new", "keys.lock", LOCK} <= made
+    assert {
+        NEXT,
+        f".{MARK}.new",
+        f".{ID}.new",
+        "id-key.next",
+        "id-key-copy.next",
+    } <= made
 
 
 def test_no_file_is_open_to_others_at_any_instant(umask, tmp_path):
-    """A watcher of the directory never sees a looser mode while files come and go."""
+    """A watcher of the directory never sees a looser mode as files come and go. M89."""
     store = FileStore(tmp_path / "store")
     loose, seen = set(), set()
     ended = threading.Event()
@@ -127,7 +136,7 @@ def test_no_file_is_open_to_others_at_any_instant(umask, tmp_path):
 
 
 def test_a_loose_file_is_tightened_and_said(store, caplog):
-    """Others could read it: it is sealed, but whoever loosened it should be found."""
+    """It is sealed, but others could read it: find out what loosened it. M89."""
     save(store, a_record(1))
     place(store).chmod(0o644)
     with caplog.at_level(logging.WARNING, "oauth_auth"):
@@ -180,7 +189,7 @@ def turn(store):
 
 @pytest.mark.parametrize("name", [ID, NEXT, MARK, LOCK, "../keys", "../keys.lock"])
 def test_a_planted_symlink_is_refused_and_its_target_untouched(store, tmp_path, name):
-    """A link in a file's place could make us read, write or lock somebody's file."""
+    """In place of a file a link makes us read, write or lock somebody's file. M90."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     if name == "../keys.lock":

@@ -100,7 +100,10 @@ def test_a_reserve_fails_before_anything_is_spent(calls, tmp_path, failure):
 def test_a_failed_save_leaves_a_whole_record_and_is_tried_again(
     calls, tmp_path, failure, reserved
 ):
-    """The old record stays readable until the new one is in place; a retry succeeds."""
+    """The old record stays readable until the new one is in place; a retry succeeds.
+
+    M83.
+    """
 
     def prepare(transaction):
         transaction.mark(a_mark(1))
@@ -222,6 +225,43 @@ def test_a_filesystem_without_locks_is_said_and_never_replaced(
     assert str(store.path / "records") in str(caught.value)
     assert "cannot lock files" in str(caught.value)
     assert "OAUTH_AUTH_HOME" in str(caught.value)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_lock_that_cannot_be_freed_costs_nothing(
+    monkeypatch, tmp_path, caplog, times
+):
+    """What was saved counts: it is tried again, and then said rather than raised.
+
+    Network filesystems may fail so. M88.
+    """
+    import fcntl
+
+    real, left = fcntl.flock, [errno.EIO] * times
+
+    def flock(fd, operation):
+        if operation == fcntl.LOCK_UN and left:
+            raise OSError(left.pop(), "Input/output error")
+        real(fd, operation)
+
+    store = FileStore(tmp_path / "store")
+    attempt = store.lock(ID, timeout=0)
+    transaction = attempt.__enter__()
+    transaction.save(OLD)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    attempt.__exit__(None, None, None)
+    assert not left
+    if times == 1:
+        assert not caplog.records
+    else:
+        (said,) = caplog.records
+        assert (
+            f"{store.path / 'records' / LOCK} cannot be unlocked" in said.getMessage()
+        )
+        assert "Input/output error" in said.getMessage()
+        del attempt, transaction  # closes the file, by which the kernel frees it
+    with FileStore(store.path).lock(ID, timeout=0) as other:
+        assert other.read() == OLD
 
 
 @pytest.mark.parametrize("failure", REMEDIES)

@@ -24,7 +24,7 @@ def keys():
 
 
 def test_a_record_of_another_key_is_named_and_never_overwritten(store, keys):
-    """Neither a save, nor a reserve, nor a mark replaces what it cannot open."""
+    """Neither a save, nor a reserve, nor a mark replaces what it cannot open. M94."""
     first, second, _ = keys
     ours = FileStore(store.path, keys=[first])
     save(ours, OLD)

@@ -61,6 +61,8 @@ def test_a_holder_that_makes_nothing_is_named(tmp_path, monkeypatch):
     store = FileStore(tmp_path)
     with (
         FileStore(tmp_path).lock("id-key", timeout=5),
-        pytest.raises(errors.StoreLocked, match=r"id-key\.lock.*which process"),
+        pytest.raises(
+            errors.StoreLocked, match=r"id-key\.lock.*thread of this process hangs"
+        ),
     ):
         Identifier.of(store)

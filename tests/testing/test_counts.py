@@ -1,13 +1,22 @@
 """What the testing server says that it saw."""
 
+import contextlib
 import pickle
 import time
 
 import pytest
 import requests
 
-from oauth_auth.testing import Counts, fingerprint
-from tests.testing.talk import ask, basic, call, refresh
+from oauth_auth.testing import Counts, Fault, fingerprint
+from tests.testing.talk import (
+    ask,
+    basic,
+    call,
+    connected,
+    raw_refresh,
+    refresh,
+    until,
+)
 
 
 def test_all_counts(server):
@@ -87,6 +96,61 @@ def test_token_log_without_authorization(server):
     assert not request.has_authorization
     assert request.refresh_token is None
     assert request.status == 401
+
+
+def test_token_log_tells_workers_apart(server):
+    """The query of the token endpoint's URL is logged."""
+    requests.post(f"{server.token_endpoint}?worker=3", timeout=30)
+    ask(server)
+    assert [request.query for request in server.token_log()] == ["worker=3", ""]
+
+
+def test_token_log_links_a_refresh_token_with_its_successor(server):
+    """What was issued, and when, is logged under the name of the next request."""
+    tokens = server.issue()
+    successor = refresh(server, tokens).json()
+    refresh(server, successor)
+    refresh(server, tokens)
+    first, second, reuse = server.token_log()
+    assert first.time <= first.settled <= second.time
+    assert first.issued == second.refresh_token
+    assert (reuse.status, reuse.issued) == (400, None)
+    assert successor["refresh_token"] not in repr(first)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "answered"),
+    [
+        (Fault(), 200, True),
+        (Fault(delay_before=0.01, delay_after=0.01), 200, True),
+        (Fault(dribble=0.0), 200, True),
+        (Fault(drop="before"), None, False),
+        (Fault(drop="after"), 200, False),
+        (Fault(truncate=True), 200, False),
+    ],
+)
+def test_token_log_knows_which_answers_were_sent(server, fault, status, answered):
+    """An answer that a fault held back, in whole or in part, was not sent."""
+    server.token_faults.add(fault)
+    with contextlib.suppress(requests.RequestException):
+        refresh(server, server.issue())
+    until(lambda: server.token_log()[0].answered is not None)
+    (request,) = server.token_log()
+    assert (request.status, request.answered) == (status, answered)
+
+
+@pytest.mark.parametrize("fault", [Fault(delay_after=0.2), Fault(dribble=0.01)])
+def test_token_log_knows_who_has_left(server, fault):
+    """An answer to somebody who has closed the connection was not sent."""
+    server.token_faults.add(fault)
+    with connected(server) as connection:
+        connection.sendall(
+            raw_refresh(server, server.issue(client=server.public_client_id))
+        )
+        until(lambda: server.token_log() and server.token_log()[0].status)
+    until(lambda: server.token_log()[0].answered is not None)
+    (request,) = server.token_log()
+    assert (request.status, request.answered) == (200, False)
 
 
 def test_api_log(server):

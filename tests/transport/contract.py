@@ -114,7 +114,7 @@ class TransportContract:
         }
 
     def test_m62_netrc_is_not_read(self, serve, monkeypatch, tmp_path):
-        """A password for the host in netrc does not become a header."""
+        """A password for the host in netrc does not become a header. M62."""
         netrc = tmp_path / "netrc"
         netrc.write_text("machine 127.0.0.1 login somebody password something\n")
         monkeypatch.setenv("NETRC", str(netrc))
@@ -154,7 +154,7 @@ class TransportContract:
         assert self.post(server.url).body == b"{}"
 
     def test_connection_is_closed_and_never_reused(self, serve):
-        """Each exchange has a connection of its own, closed when it is over."""
+        """Each exchange has a connection of its own, closed when it is over. M73."""
         connections = []
 
         def answer(server, connection, _):
@@ -171,7 +171,10 @@ class TransportContract:
     # Answers that do not come
 
     def test_refused_connection_is_certain(self):
-        """Where nobody listens the request was not sent, and the error says where."""
+        """Where nobody listens the request was not sent, and the error says where.
+
+        M24.
+        """
         port = closed_port()
         error = self.refused(f"http://127.0.0.1:{port}/token")
         assert error.outcome_unknown is False
@@ -181,7 +184,7 @@ class TransportContract:
         assert type(error.__cause__).__module__.partition(".")[0] in self.modules
 
     def test_unresolvable_name_is_certain(self):
-        """A name that does not exist means that the request was not sent."""
+        """A name that does not exist means that the request was not sent. M24."""
         error = self.refused("https://auth.invalid/token")
         assert error.outcome_unknown is False
         assert "auth.invalid:443" in str(error)
@@ -194,12 +197,12 @@ class TransportContract:
         ],
     )
     def test_cut_off_answer_is_unknown(self, serve, data):
-        """A server that hangs up instead of answering may have acted."""
+        """A server that hangs up instead of answering may have acted. M16."""
         error = self.refused(serve(sending(data)).url)
         assert error.outcome_unknown is True
 
     def test_reset_connection_is_unknown(self, serve):
-        """A server that resets the connection may have acted."""
+        """A server that resets the connection may have acted. M16."""
 
         def reset(_server, connection, _request):
             linger = b"\x01\0\0\0\0\0\0\0"
@@ -220,7 +223,7 @@ class TransportContract:
         ],
     )
     def test_m66_nonsense_is_not_quoted(self, serve, data):
-        """What cannot be read may be a token, and is not in the error."""
+        """What cannot be read may be a token, and is not in the error. M66."""
         error = self.refused(serve(sending(data)).url)
         assert error.outcome_unknown is True
 
@@ -247,12 +250,12 @@ class TransportContract:
         assert error.outcome_unknown is False
 
     def test_m63_ca_path(self, serve, certificate):
-        """A private CA works by the path of its certificate."""
+        """A private CA works by the path of its certificate. M63."""
         server = serve(answering(), tls=certificate.server_context())
         assert self.post(server.url, verify=certificate.path).status == 200
 
     def test_m63_ssl_context(self, serve, certificate):
-        """A private CA works through an SSLContext, which is left as it was."""
+        """A private CA works through an SSLContext, which is left as it was. M63."""
         server = serve(answering(), tls=certificate.server_context())
         context = ssl.create_default_context(cafile=certificate.path)
         assert self.post(server.url, verify=context).status == 200
@@ -277,7 +280,7 @@ class TransportContract:
 
     @pytest.mark.parametrize("together", [False, True])
     def test_client_certificate(self, serve, certificate, together, tmp_path):
-        """A client certificate is shown, from two files or from one."""
+        """A client certificate is shown, from two files or from one. M63."""
         tls = certificate.server_context(clients=certificate.path)
         server = serve(answering(), tls=tls)
         error = self.refused(server.url, verify=certificate.path)
@@ -292,7 +295,7 @@ class TransportContract:
         assert self.post(server.url, verify=certificate.path, cert=cert).status == 200
 
     def test_proxy_gets_the_request(self, serve):
-        """A proxy is asked for the whole URL, with its own password."""
+        """A proxy is asked for the whole URL, with its own password. M63."""
         server = serve(proxy)
         through = f"http://me:pw@127.0.0.1:{server.port}"
         answer = self.post("http://auth.invalid/token", proxy=through)
@@ -342,7 +345,7 @@ class TransportContract:
         assert error.outcome_unknown is False
 
     def test_environment_names_the_proxy(self, serve, monkeypatch):
-        """HTTP_PROXY and NO_PROXY count, unless trust_env=False."""
+        """HTTP_PROXY and NO_PROXY count, unless trust_env=False. M63."""
         between, server = serve(proxy), serve(answering(b"direct"))
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{between.port}")
         assert self.post(server.url).body == b"from the proxy"
@@ -360,7 +363,10 @@ class TransportContract:
     # Secrets, logs, threads
 
     def test_m66_nothing_is_logged_or_held_in_locals(self, serve, listen):
-        """No log line has a secret, nor the local names of our functions beneath it."""
+        """No log line has a secret, nor the local names of our functions beneath it.
+
+        M66.
+        """
         said = []
         listen(lambda line: said.extend([line, *told_by_stack()]))
         body = f'{{"access_token": "{ACCESS_TOKEN}"}}'.encode()
@@ -428,14 +434,14 @@ class TransportContract:
         "value", [f"{BASIC}\r\nX-Evil: 1", f"{BASIC}\x00", f"{BASIC}\u20ac", ""]
     )
     def test_m68_unsendable_header_is_not_quoted(self, value):
-        """A header that cannot be sent is named, and its value is not."""
+        """A header that cannot be sent is named, and its value is not. M68."""
         request = token_request("http://127.0.0.1:1/t", authorization=value)
         with pytest.raises(ConfigurationError, match="Authorization") as caught:
             exchange(request, library=self.library, http=self.http(), timeout=FOREVER)
         assert_no_secret(told_by(caught.value))
 
     def test_m68_unsendable_body_is_not_quoted(self):
-        """A form that somebody forgot to encode is refused without its text."""
+        """A form that somebody forgot to encode is refused without its text. M68."""
         request = token_request("http://127.0.0.1:1/t", body=f"{FORM}\u20ac")
         with pytest.raises(ConfigurationError, match="not encoded") as caught:
             exchange(request, library=self.library, http=self.http(), timeout=FOREVER)
@@ -443,7 +449,7 @@ class TransportContract:
 
     @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
     def test_m69_works_in_a_forked_child(self, serve):
-        """A forked child makes exchanges of its own."""
+        """A forked child makes exchanges of its own. M69."""
         server = serve(answering())
         self.post(server.url)
         child = os.fork()

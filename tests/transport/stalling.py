@@ -26,7 +26,10 @@ class StallContract(TransportContract):
     """Subclassed for each HTTP library by itself; a factory changes nothing here."""
 
     def test_m77_stalls_end_at_the_deadline(self, serve, certificate):
-        """Whatever a server stalls with, the deadline ends it and the connection."""
+        """Whatever a server stalls with, the deadline ends it and the connection.
+
+        M77.
+        """
         tls = certificate.server_context()
         private = {"verify": certificate.path}
         mute = serve(silent, reading=False)
@@ -60,7 +63,10 @@ class StallContract(TransportContract):
         )
 
     def test_hanging_lookup_ends_at_the_deadline(self, serve, monkeypatch):
-        """A name lookup that hangs is left behind, and nothing is sent afterwards."""
+        """A name lookup that hangs is left behind, and nothing is sent afterwards.
+
+        M77.
+        """
         server = serve(silent)
         proceed = threading.Event()
         lookup = socket.getaddrinfo

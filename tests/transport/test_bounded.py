@@ -11,9 +11,10 @@ import httpx2  # noqa: F401  # loaded, so that tests may take it away
 import pytest
 import requests
 
+from oauth_auth import forking
 from oauth_auth.errors import ConfigurationError
 from oauth_auth.message import Request
-from oauth_auth.transport import HttpOptions, body, bounded, exchange
+from oauth_auth.transport import HttpOptions, body, exchange
 from oauth_auth.transport.libraries import library_of, load
 from tests.transport.asking import SECRETS, post, refused, refused_amid, without_threads
 from tests.transport.servers import FOREVER, answering, silent
@@ -157,7 +158,6 @@ def test_hanging_factory_is_certain():
 @pytest.mark.parametrize("closing", ["raises", "exits", "hangs", "raises inline"])
 def test_answer_outlives_its_closing(serve, closing, monkeypatch):
     """An answer is returned, whatever closing the session comes to."""
-    monkeypatch.setattr(bounded, "_CLOSING", 0.05)
     proceed = threading.Event()
 
     class Clinging(requests.Session):
@@ -180,7 +180,7 @@ def test_answer_outlives_its_closing(serve, closing, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_m69_a_fork_waits_for_connections_that_are_closing(serve):
-    """Who forks after an exchange does not fork amid its cleaning up."""
+    """Who forks after an exchange does not fork amid its cleaning up. M69."""
     closed = []
 
     class Slow(requests.Session):
@@ -197,26 +197,34 @@ def test_m69_a_fork_waits_for_connections_that_are_closing(serve):
 
 
 def test_m69_a_fork_waits_for_threads_that_are_leaving(monkeypatch):
-    """A thread that Python calls ended may still be inside OpenSSL, and is awaited."""
+    """A thread that Python calls ended may still be inside OpenSSL, and is awaited.
+
+    M69.
+    """
     proceed = threading.Event()
     leaving = threading.Thread(target=proceed.wait, args=(FOREVER,))
     leaving.start()
 
     class Ended:
+        ident = leaving.ident
         native_id = leaving.native_id
-
-        def join(self, timeout):
-            # Later than the fork would be, were it not to wait.
-            threading.Timer(0.1, proceed.set).start()
+        looks = 0
 
         def is_alive(self):
+            self.looks += 1
+            if self.looks == 5:
+                proceed.set()
             return False
 
-    monkeypatch.setattr(bounded, "_closing", {Ended()})
-    bounded._forget_ended_threads()
-    bounded._let_connections_close()
-    assert not bounded._in_the_system(Ended())
-    assert bounded._closing == set()
+    ended = Ended()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "current_thread", lambda: ended)
+        exchange_of_its = forking._Exchange(lambda: False)
+    monkeypatch.setattr(forking._state, "threads", [exchange_of_its])
+    forking._before()
+    forking._after_in_parent()
+    assert ended.looks >= 5
+    assert exchange_of_its.gone
     leaving.join(FOREVER)
 
 

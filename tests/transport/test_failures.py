@@ -58,7 +58,7 @@ SAYING = " ".join(SECRETS)
 )
 @pytest.mark.parametrize("position", ["alone", "within"])
 def test_what_was_exchanged_is_not_told(error, position):
-    """Texts and attributes that may quote the exchange are left out."""
+    """Texts and attributes that may quote the exchange are left out. M66."""
     error.add_note(SAYING)
     if position == "within":
         error = raised(RuntimeError("outer"), since=error)

@@ -38,7 +38,8 @@ def test_repr_hides_the_proxys_password():
 
 def test_options_pickle():
     """Options of plain parts go into other processes."""
-    options = HttpOptions("/ca.pem", "/cert.pem", PROXY, trust_env=False)
+    proxy = "http://proxy.example:3128"
+    options = HttpOptions("/ca.pem", "/cert.pem", proxy, trust_env=False)
     assert pickle.loads(pickle.dumps(options)) == options
 
 

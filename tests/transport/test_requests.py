@@ -96,7 +96,10 @@ def test_ambient_settings_of_a_session_are_dropped(serve):
 def test_m63_a_sessions_settings_win_over_the_environment(
     serve, certificate, monkeypatch
 ):
-    """A session's own verify and proxies are used, whatever the environment says."""
+    """A session's own verify and proxies are used, whatever the environment says.
+
+    M63.
+    """
     server = serve(answering(), tls=certificate.server_context())
     between = serve(proxy)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
@@ -125,7 +128,10 @@ def test_cut_off_headers_are_an_empty_answer(serve):
 
 
 def test_environment_names_the_ca(serve, certificate, monkeypatch):
-    """REQUESTS_CA_BUNDLE counts for the token request as it does for all others."""
+    """REQUESTS_CA_BUNDLE counts for the token request as it does for all others.
+
+    M63.
+    """
     server = serve(answering(), tls=certificate.server_context())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate.path)
     assert post(server.url, "requests").status == 200

@@ -1,0 +1,124 @@
+"""One of each object of the package that holds secrets, or holds what holds them."""
+
+import copy
+import secrets
+import time
+
+from oauth_auth import (
+    AuthorizationServer,
+    ClientCredentials,
+    FileStore,
+    HttpOptions,
+    MemoryStore,
+    OAuthAuth,
+    RefreshToken,
+    Token,
+    errors,
+)
+from oauth_auth.answer import Members
+from oauth_auth.endpoint import Reach, TokenRequest
+from oauth_auth.flight import Flight
+from oauth_auth.held import Held
+from oauth_auth.identity import Identifier
+from oauth_auth.message import Request, Response
+from oauth_auth.protocol import encode_form, judge_token_response
+from oauth_auth.renewal import Terms
+from oauth_auth.secret import Secret
+from oauth_auth.sources import source_of
+from oauth_auth.stores.base import Journal, Mark, Record
+from oauth_auth.stores.keys import Key, KeyChain, _decoded, new_key
+from oauth_auth.transport.watch import Failure, Watch
+
+__all__ = ["make"]
+
+ISSUER = "https://auth.example.com"
+
+
+def make(directory):
+    """Return the objects by what they are, and the secrets that are in them."""
+    key = new_key()
+    known = {
+        name: secrets.token_urlsafe(24)
+        for name in ("access", "refresh", "id", "client", "proxy", "extra", "answer")
+    }
+    now = time.time()
+    token = Token(
+        known["access"],
+        refresh_token=known["refresh"],
+        id_token=known["id"],
+        expires_at=now + 60,
+        extra={"device_secret": known["extra"]},
+    )
+    server = AuthorizationServer(ISSUER, token_endpoint=f"{ISSUER}/token")
+    client = {"client_id": "reports", "client_secret": known["client"]}
+    machine = ClientCredentials(server, **client)
+    person = RefreshToken(server, **client, token=token)
+    http = HttpOptions(proxy=f"http://me:{known['proxy']}@proxy.example:3128")
+    memory, file = MemoryStore(), FileStore(directory / "store", keys=[key.reveal()])
+    auth = OAuthAuth(person, store=memory, http=http)
+    record = Record(generation=1, lineage="l", token=token)
+    held = Held(token, record)
+    held.authorization = f"Bearer {known['access']}"
+    source = source_of(memory, "r")
+    source.held, source.unsaved = held, record
+    identifier = Identifier.of(file)
+    body = f'{{"error": "invalid_grant", "refresh_token": "{known["answer"]}"}}'
+    response = Response(400, {}, body.encode())
+    answer = judge_token_response(
+        response, url=f"{ISSUER}/token", now=now, sent=[Secret(known["refresh"])]
+    )
+    mark = Mark("hold", 1, now, 1.0, errors.to_facts(answer.error))
+    reach = Reach("requests", http, 1.0)
+    flight = Flight(None, ("key",), lambda _flight: held)
+    flight.publish = None
+    flight._result = held
+    with memory.lock("r", timeout=0) as transaction:
+        transaction.save(record)
+    with file.lock("r", timeout=0) as transaction:
+        transaction.save(record)
+    for each in (auth, OAuthAuth(machine, store=file)):
+        each._resolved().look()
+    form = encode_form({"refresh_token": token._refresh_token})
+    made = {
+        "OAuthAuth": auth,
+        "OAuthAuth of a copy": copy.copy(auth),
+        "OAuthAuth in a FileStore": OAuthAuth(machine, store=file),
+        "ClientCredentials": machine,
+        "RefreshToken": person,
+        "AuthorizationServer": server,
+        "Token": token,
+        "Secret": Secret(known["access"]),
+        "HttpOptions": http,
+        "MemoryStore": memory,
+        "FileStore": file,
+        "KeyChain": KeyChain(key, None),
+        "Key": Key(_decoded(key)),
+        "Sealer": file.sealer,
+        "RecordFiles": file._files("r"),
+        "FileTransaction": file.lock("r", timeout=0),
+        "Record": record,
+        "Record of the id key": Record(document={"key": known["extra"]}),
+        "Mark": mark,
+        "Journal": Journal(1, "fingerprint", now, now),
+        "Held": held,
+        "TokenSource": source,
+        "Identifier": identifier,
+        "Terms": Terms(person, reach, identifier, 30.0, True, None, "c"),
+        "Reach": reach,
+        "Flight": flight,
+        "TokenRequest": TokenRequest(server, person, token._refresh_token, token),
+        "Request": Request("POST", ISSUER, {"Authorization": form}, form),
+        "Response": response,
+        "Members": Members({"refresh_token": known["answer"]}),
+        "TokenAnswer": answer,
+        "Failure": Failure(None, "why", outcome_unknown=True),
+        "Watch": _delivered(response),
+    }
+    # "=" ends every key.
+    return made, {*known.values(), key.reveal().rstrip("=")}
+
+
+def _delivered(response):
+    exchange = Watch(1.0)
+    exchange.deliver(response)
+    return exchange

@@ -1,0 +1,136 @@
+"""Flights where threads are hard to come by."""
+
+import threading
+
+import pytest
+
+from oauth_auth import errors, flight
+
+KEY = "a record"
+LIMIT = 20.0
+
+
+def refuse_thread(monkeypatch, error, first=lambda: None):
+    """Have the next flight's thread not start.
+
+    Args:
+        monkeypatch: The fixture.
+        error: What starting it raises.
+        first: Called first.
+    """
+    start = threading.Thread.start
+
+    def replaced(thread):
+        if thread.name != "oauth_auth renewal":
+            start(thread)
+            return
+        monkeypatch.undo()
+        first()
+        raise error
+
+    monkeypatch.setattr(threading.Thread, "start", replaced)
+
+
+def result_of(under_way):
+    """Wait for a flight, but not for ever; return its result or error."""
+    said = []
+
+    def wait():
+        try:
+            said.append(under_way.wait())
+        except errors.OAuthAuthError as error:
+            said.append(error)
+
+    waiter = threading.Thread(target=wait, daemon=True)
+    waiter.start()
+    waiter.join(LIMIT)
+    assert said, "it waits for ever"
+    return said[0]
+
+
+NO_THREAD = RuntimeError("can't start new thread")
+
+
+def work(_):
+    return "done"
+
+
+@pytest.fixture(autouse=True)
+def _no_flights():
+    yield
+    assert KEY not in flight._state.flights
+
+
+def test_the_background_does_without(monkeypatch):
+    """Where no thread can be started nothing is renewed ahead of time."""
+    refuse_thread(monkeypatch, NO_THREAD)
+    assert flight.join(KEY, work, background=True) is None
+    assert result_of(flight.join(KEY, work)) == "done"
+
+
+def test_the_foreground_does_the_work_itself(monkeypatch):
+    """It counts as waiting, so that the work is not given up at interpreter exit."""
+    seen = []
+    refuse_thread(monkeypatch, NO_THREAD)
+    with monkeypatch.context() as patch:
+        ended = threading.Thread()  # never started, so it is not alive
+        patch.setattr(threading, "main_thread", lambda: ended)
+        under_way = flight.join(KEY, lambda each: seen.append(each.abandoned))
+        assert result_of(under_way) is None
+        assert seen == [False]
+        assert under_way.abandoned
+
+
+def test_who_finds_a_flight_without_a_thread_does_its_work(monkeypatch):
+    """It was about to be given up by the background, and somebody wants it."""
+    found = []
+    refuse_thread(monkeypatch, NO_THREAD, lambda: found.append(flight.join(KEY, work)))
+    assert flight.join(KEY, work, background=True) is None
+    assert result_of(found[0]) == "done"
+    assert result_of(found[0]) == "done"
+
+
+def test_who_waits_for_a_flight_without_a_thread_gets_its_result(monkeypatch):
+    """The background does the work after all if somebody waits for it."""
+    said = []
+
+    def find():
+        under_way = flight.join(KEY, work)
+        waiter = threading.Thread(
+            target=lambda: said.append(under_way.wait()), daemon=True
+        )
+        waiter.start()
+        while not under_way._waiting:
+            waiter.join(0.002)
+        threads.append(waiter)
+
+    threads = []
+    refuse_thread(monkeypatch, NO_THREAD, find)
+    assert flight.join(KEY, work, background=True) is not None
+    threads[0].join(LIMIT)
+    assert said == ["done"]
+
+
+def test_ctrl_c_while_a_thread_starts_lets_nobody_wait(monkeypatch):
+    """Others that have found the flight are told, and the next one starts anew."""
+    found = []
+    refuse_thread(
+        monkeypatch, KeyboardInterrupt(), lambda: found.append(flight.join(KEY, work))
+    )
+    with pytest.raises(KeyboardInterrupt):
+        flight.join(KEY, work)
+    assert "interrupted" in str(result_of(found[0]))
+    assert result_of(flight.join(KEY, work)) == "done"
+
+
+def test_no_lock_is_held_while_a_thread_starts(monkeypatch):
+    """Under gevent others run meanwhile, and would block each other for ever."""
+    free = []
+
+    def look():
+        free.append(flight._state.guard.acquire(blocking=False))
+        flight._state.guard.release()
+
+    refuse_thread(monkeypatch, NO_THREAD, look)
+    assert result_of(flight.join(KEY, work)) == "done"
+    assert free == [True]
