@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from oauth_auth.endpoint import find_metadata, revoke
 from oauth_auth.grants.authorization_code import AuthorizationCode
 from oauth_auth.lazy_errors import errors
-from oauth_auth.secret import Secret
+from oauth_auth.secret import Secret, as_source
 from oauth_auth.stores.base import replaceable
 from oauth_auth.token_auth import TokenAuth, in_thread
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oauth_auth.login.pending import PendingLogin
     from oauth_auth.login.waiting import Waiting
     from oauth_auth.login.ways import Wishes
+    from oauth_auth.protocol import Param
     from oauth_auth.renewal import Terms, TokenSource
     from oauth_auth.token import Token
 
@@ -160,6 +161,13 @@ class LoginAuth(TokenAuth):
             session["login"] = pending.to_dict()
             return redirect(url)
         """
+        hidden, extra = _hidden(extra), {}
+        url, pending = self._start(redirect_uri, hidden)
+        return url.reveal(), pending
+
+    def _start(
+        self, redirect_uri: str | None, extra: Mapping[str, Param]
+    ) -> tuple[Secret, PendingLogin]:
         from oauth_auth.login import browser_login
 
         grant = self._code_grant()
@@ -169,8 +177,7 @@ class LoginAuth(TokenAuth):
                 f"{grant!r} has no redirect_uri; pass the one that is registered"
             )
         server = browser_login.server_of(self._resolved(), self._terms_for(None))
-        url, pending = browser_login.start(server, grant, uri, extra)
-        return url.reveal(), pending
+        return browser_login.start(server, grant, uri, extra)
 
     def fetch_token(
         self,
@@ -290,9 +297,9 @@ class LoginAuth(TokenAuth):
         self, *, redirect_uri: str | None = None, **extra: str
     ) -> tuple[str, PendingLogin]:
         """Do what `authorization_url` does, without blocking the event loop."""
-        return await in_thread(
-            lambda: self.authorization_url(redirect_uri=redirect_uri, **extra)
-        )
+        hidden, extra = _hidden(extra), {}
+        url, pending = await in_thread(lambda: self._start(redirect_uri, hidden))
+        return url.reveal(), pending
 
     async def afetch_token(
         self,
@@ -311,6 +318,11 @@ class LoginAuth(TokenAuth):
     async def alogout(self) -> None:
         """Do what `logout` does, without blocking the event loop."""
         await in_thread(self.logout)
+
+
+def _hidden(extra: Mapping[str, str]) -> dict[str, Param]:
+    # An id_token_hint is a secret, and a login_hint tells who somebody is.
+    return {name: as_source(value) for name, value in extra.items()}
 
 
 async def _while_wanted(work: Callable[[Waiting], _Result]) -> _Result:

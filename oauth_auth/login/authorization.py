@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from oauth_auth.grants.authorization_code import AuthorizationCode
     from oauth_auth.login.pending import PendingLogin
+    from oauth_auth.protocol import Param
     from oauth_auth.server import AuthorizationServer
 
 __all__ = ["answered_code", "authorization_url", "wants_id_token"]
@@ -41,7 +42,7 @@ def authorization_url(
     server: AuthorizationServer,
     grant: AuthorizationCode,
     pending: PendingLogin,
-    extra: Mapping[str, str],
+    extra: Mapping[str, Param],
 ) -> Secret:
     """Return the URL to which the person's browser is sent; the state is in it.
 
@@ -109,9 +110,10 @@ def _check_methods(server: AuthorizationServer) -> None:
         )
 
 
-def _challenge(code_verifier: Secret) -> str:
+def _challenge(code_verifier: Secret) -> Secret:
     digest = hashlib.sha256(code_verifier.reveal().encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    # The URL shows it, and it tells of no verifier: a Secret as the form's other parts.
+    return Secret(base64.urlsafe_b64encode(digest).rstrip(b"=").decode())
 
 
 def answered_code(
@@ -185,10 +187,13 @@ def _check_place(
     """
     place = _split(response)[0]
     expected = urlsplit(pending.redirect_uri)
-    came = {(name, value.reveal()) for name, value in pairs}
-    wanted = set(parse_qsl(expected.query, keep_blank_values=True))
+    wanted = [
+        (name, Secret(value))
+        for name, value in parse_qsl(expected.query, keep_blank_values=True)
+    ]
     if place is not None and (
-        _path(place.reveal()) != _path(pending.redirect_uri) or not wanted <= came
+        _path(place.reveal()) != _path(pending.redirect_uri)
+        or any(pair not in pairs for pair in wanted)
     ):
         raise errors.LoginFailed(
             f"the answer came to another place than {pending.redirect_uri}, where this "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from oauth_auth.grants.authorization_code import AuthorizationCode
     from oauth_auth.held import Held
     from oauth_auth.login.waiting import Waiting
+    from oauth_auth.protocol import Param
     from oauth_auth.renewal import Terms, TokenSource
     from oauth_auth.server import AuthorizationServer
 
@@ -42,7 +43,7 @@ def start(
     server: AuthorizationServer,
     grant: AuthorizationCode,
     redirect_uri: str,
-    extra: Mapping[str, str] | None = None,
+    extra: Mapping[str, Param] | None = None,
 ) -> tuple[Secret, PendingLogin]:
     """Return the URL to send a person to, and what to remember meanwhile."""
     pending = PendingLogin(redirect_uri, server.issuer)

@@ -4,7 +4,7 @@ import contextlib
 import threading
 import urllib.error
 import urllib.request
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from oauth_auth import AuthorizationCode, DeviceCode, MemoryStore, OAuthAuth
@@ -16,31 +16,46 @@ class Page(NamedTuple):
     status_code: int
     url: str
     text: str
+    headers: Any
+    #: The pages that led there.
+    redirects: Any = ()
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args):
-        return None
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def __init__(self, *, followed):
+        self.followed = followed
+        self.seen = []
+
+    def redirect_request(self, request, body, code, reason, headers, url):
+        self.seen.append(Page(code, request.full_url, "", headers))
+        if not self.followed:
+            return None
+        return super().redirect_request(request, body, code, reason, headers, url)
 
 
-def visit(url):
-    """Open a page as a browser does; unlike requests it logs no URL."""
+def visit(url, *, method="GET", headers=None, stay=False):
+    """Open a page as a browser does; unlike the HTTP libraries it logs no URL.
+
+    Args:
+        url: The page's.
+        method: How it is asked for.
+        headers: What else is said.
+        stay: Whether a redirect is shown, and not followed.
+    """
+    request = urllib.request.Request(url, method=method, headers=headers or {})
+    redirects = _Redirects(followed=not stay)
     try:
-        with urllib.request.urlopen(url, timeout=30) as response:
-            return Page(response.status, response.url, response.read().decode())
+        answer = urllib.request.build_opener(redirects).open(request, timeout=30)
     except urllib.error.HTTPError as error:
-        with error:
-            return Page(error.code, url, error.read().decode())
+        answer = error
+    with answer:
+        text = answer.read().decode()
+        return Page(answer.status, answer.url, text, answer.headers, redirects.seen)
 
 
 def follow(url):
     """Return the URL to which the server sends the browser back."""
-    try:
-        urllib.request.build_opener(_Stay).open(url, timeout=30).close()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.headers["Location"]
-    raise AssertionError(f"{url} is no redirect")
+    return visit(url, stay=True).headers["Location"]
 
 
 class Browser:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +17,14 @@ import requests
 from oauth_auth import FileStore, MemoryStore, OAuthAuth, RefreshToken, errors
 from oauth_auth.login import browser as launch
 from oauth_auth.login import loopback
-from tests.login.people import app, params_of, token_requests, with_params
+from tests.login.people import (
+    app,
+    follow,
+    params_of,
+    token_requests,
+    visit,
+    with_params,
+)
 from tests.testing.talk import until
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +149,7 @@ class TestWrongAnswers:
 
         def forged_first(url):
             forged = with_params(url, code="evil", state="guessed")
-            assert requests.get(forged, timeout=30).status_code == 400
+            assert visit(forged).status_code == 400
             return url
 
         browser.answer = forged_first
@@ -153,8 +161,8 @@ class TestWrongAnswers:
 
         def noise_first(url):
             place = url.partition("?")[0]
-            assert requests.get(f"{place}/favicon.ico", timeout=30).status_code == 404
-            assert requests.head(url, timeout=30).status_code == 404
+            assert visit(f"{place}/favicon.ico").status_code == 404
+            assert visit(url, method="HEAD").status_code == 404
             parts = urlsplit(url)
             for _ in range(3):
                 silent.enter_context(
@@ -202,7 +210,7 @@ class TestTwoAtOnce:
             both.wait(30)
             (other,) = (u for u in urls.values() if u != url)
             place, query = other.partition("?")[0], url.partition("?")[2]
-            assert requests.get(f"{place}?{query}", timeout=30).status_code == 400
+            assert visit(f"{place}?{query}").status_code == 400
             both.wait(30)
             return url
 
@@ -222,8 +230,7 @@ class TestByHand:
 
         def ask(url):
             asked.append(url)
-            there = requests.get(url, allow_redirects=False, timeout=30)
-            return f"  {there.headers['Location']}\n"
+            return f"  {follow(url)}\n"
 
         assert app(server).login(ask=ask).access_token
         assert params_of(asked[0])["redirect_uri"] == "http://127.0.0.1/callback"
@@ -233,13 +240,8 @@ class TestByHand:
         """The person comes back to the first redirect URI that is registered."""
         server.configure(redirect_uris=["https://app.example/shown"])
 
-        def ask(url):
-            return requests.get(url, allow_redirects=False, timeout=30).headers[
-                "Location"
-            ]
-
         auth = app(server, redirect_uri="https://app.example/shown")
-        assert auth.login(ask=ask).access_token
+        assert auth.login(ask=follow).access_token
 
     def test_the_wrong_url(self, server):
         """A URL that was pasted from elsewhere is refused, and says why."""
@@ -317,7 +319,9 @@ class TestInterrupt:
         source = (
             "from tests.login.people import app\n"
             "from oauth_auth.testing import TestingServer\n"
-            "import sys, webbrowser\n"
+            "import signal, sys, webbrowser\n"
+            # Shells have those whom they start in the background ignore it.
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "webbrowser.get = lambda: None\n"
             f"app(TestingServer.connect({server.issuer!r})).login()\n"
         )
@@ -339,7 +343,7 @@ def test_the_last_page_is_not_waited_for(server, browser, monkeypatch):
     monkeypatch.setattr(loopback, "_LAST_PAGE", 0.05)
 
     def gone(url):
-        answer = requests.get(url, allow_redirects=False, timeout=30)
+        answer = visit(url, stay=True)
         assert answer.status_code == 303
         return "http://127.0.0.1:1/"
 
@@ -352,8 +356,8 @@ def test_pages_of_an_earlier_login_are_gone(server, browser):
     app(server).login()
     url = browser.page.url
     until(lambda: not _listens(url))
-    with pytest.raises(requests.ConnectionError):
-        requests.get(url, timeout=30)
+    with pytest.raises(urllib.error.URLError):
+        visit(url)
 
 
 def _listens(url):

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 
 from oauth_auth.login import loopback
 from oauth_auth.login.loopback import Listener
 from oauth_auth.login.page import Page
 from oauth_auth.login.pending import PendingLogin
 from oauth_auth.login.waiting import GivenUp, Waiting
+from tests.login.people import visit
 from tests.login.stacks import ipv6
 from tests.testing.talk import until
 
@@ -56,7 +56,7 @@ class Wait:
     def finish(self, page=Page.DONE, detail="", url=None):
         """Come back with the right answer; return the last page."""
         with ThreadPoolExecutor(1) as browser:
-            shown = browser.submit(requests.get, url or self.right, timeout=30)
+            shown = browser.submit(visit, url or self.right)
             response = self.result()
             self.listener.end(page, detail)
             assert response.reveal() == (url or self.right)
@@ -101,7 +101,7 @@ class TestAnswer:
     def test_registered_paths(self, start, path):
         """The path and query are those that are registered."""
         wait = start(f"http://127.0.0.1{path}")
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
     @pytest.mark.parametrize(
         ("page", "words"),
@@ -129,7 +129,7 @@ class TestAnswer:
     def test_headers(self, wait):
         """Nothing is stored, sent on as referrer, or loaded from anywhere."""
         page = wait.finish()
-        (redirect,) = page.history
+        (redirect,) = page.redirects
         assert redirect.status_code == 303
         for response in (page, redirect):
             headers = response.headers
@@ -164,9 +164,7 @@ class TestAnswer:
         """The login does not wait for ever for the last page to be fetched."""
         monkeypatch.setattr(loopback, "_LAST_PAGE", 0.05)
         with ThreadPoolExecutor(1) as browser:
-            shown = browser.submit(
-                requests.get, wait.right, allow_redirects=False, timeout=30
-            )
+            shown = browser.submit(visit, wait.right, stay=True)
             wait.result()
             wait.listener.end(Page.DONE)
             assert shown.result(30).status_code == 303
@@ -198,13 +196,13 @@ class TestWrongHits:
         """A favicon, a wrong path, a missing or wrong state."""
         own = urlsplit(wait.listener.redirect_uri).path
         url = wait.place + path.format(path=own, state=wait.login.state.reveal())
-        answer = requests.get(url, timeout=30)
+        answer = visit(url)
         assert answer.status_code == status
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert wait.login.state.reveal() not in answer.text
         assert wait.still_waits
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -216,10 +214,10 @@ class TestWrongHits:
     )
     def test_a_prefetch(self, wait, name, value):
         """A page that nobody has asked for yet is not the answer."""
-        answer = requests.get(wait.right, headers={name: value}, timeout=30)
+        answer = visit(wait.right, headers={name: value})
         assert answer.status_code == 503
         assert wait.still_waits
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
     @pytest.mark.parametrize(
         ("method", "status"),
@@ -227,14 +225,14 @@ class TestWrongHits:
     )
     def test_other_methods(self, wait, method, status):
         """A login is answered by GET; a link checker's HEAD takes nothing away."""
-        answer = requests.request(method, wait.right, timeout=30)
+        answer = visit(wait.right, method=method)
         assert answer.status_code == status
         assert ("Allow" in answer.headers) == (status == 405)
         assert answer.headers["Cache-Control"] == "no-store"
-        assert bool(answer.content) == (method != "HEAD")
+        assert bool(answer.text) == (method != "HEAD")
         assert CODE not in answer.text
         assert wait.still_waits
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
     @pytest.mark.parametrize(
         "data", [b"", b"\0\0\r\n\r\n", b"GET\r\n\r\n", b"GET /x HTTP/9.9\r\n\r\n"]
@@ -247,12 +245,12 @@ class TestWrongHits:
             while connection.recv(4096):
                 pass
         assert wait.still_waits
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
     def test_the_last_page_comes_last(self, wait):
         """Before the login has ended there is no page that says that it has."""
         done = f"{wait.place}{wait.listener._done_path}"
-        assert requests.get(done, timeout=30).status_code == 404
+        assert visit(done).status_code == 404
         assert wait.still_waits
 
 
@@ -264,7 +262,7 @@ class TestConnections:
                 silent.enter_context(wait.connect())
             half = silent.enter_context(wait.connect())
             half.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
-            assert wait.finish().ok
+            assert wait.finish().status_code == 200
 
     def test_more_connections_than_there_is_room_for(self, wait, monkeypatch):
         """Of too many connections the oldest that have said nothing are closed."""
@@ -273,7 +271,7 @@ class TestConnections:
         with contextlib.ExitStack() as silent:
             opened = [silent.enter_context(wait.connect()) for _ in range(8)]
             assert opened[0].recv(1) == b""
-            assert wait.finish().ok
+            assert wait.finish().status_code == 200
 
     def test_a_browser_that_hangs_up(self, wait):
         """A connection that breaks is no end of the login."""
@@ -282,7 +280,7 @@ class TestConnections:
                 connection.sendall(b"GET /favicon.ico HTTP/1.1\r\n\r\n")
                 linger = b"\1\0\0\0\0\0\0\0"
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
     def test_no_thread_to_be_had(self, wait, monkeypatch):
         """Where no thread can be started the browser may try again."""
@@ -295,14 +293,14 @@ class TestConnections:
             with wait.connect() as connection:
                 assert connection.recv(1) == b""
         assert wait.still_waits
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
     @ipv6
     def test_at_ipv6(self, start):
         """A redirect URI on [::1] is as good."""
         wait = start("http://[::1]/cb")
         assert wait.listener.redirect_uri.startswith("http://[::1]:")
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
     def test_at_localhost(self, start):
         """Both of "localhost"'s addresses lead to the login."""
@@ -311,7 +309,7 @@ class TestConnections:
             with socket.create_connection(listener.getsockname()[:2], 30) as visitor:
                 visitor.sendall(b"GET / HTTP/1.0\r\n\r\n")
                 assert b" 404 " in visitor.recv(4096)
-        assert wait.finish().ok
+        assert wait.finish().status_code == 200
 
 
 class TestEnd:

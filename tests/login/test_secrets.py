@@ -14,8 +14,9 @@ from oauth_auth.login.pending import PendingLogin
 from oauth_auth.login.waiting import Waiting
 from oauth_auth.testing import ABSENT
 from tests.http_clients.failures import closed_port
-from tests.http_clients.secrecy import assert_untold, told_by
 from tests.login.people import app, device_app, follow, params_of, with_params
+from tests.secrecy.pieces import assert_untold
+from tests.secrecy.told import told_by_error
 
 CALLBACK = "https://app.example/callback"
 
@@ -53,7 +54,7 @@ def attempt(told, secrets, function):
     try:
         token = function()
     except BaseException as error:
-        told.append(told_by(error))
+        told.extend(text for text, _ in told_by_error(error))
         return
     told.append(repr(token))
     for value in (token.access_token, token.refresh_token, token.id_token):

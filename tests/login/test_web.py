@@ -1,13 +1,13 @@
 """Web applications: people log in by the hundred, each with an account of their own."""
 
 import asyncio
+import functools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import anyio.to_thread
-import httpx
 import pytest
 import requests
 
@@ -20,6 +20,7 @@ from oauth_auth import (
 )
 from oauth_auth.login.pending import PendingLogin
 from tests.login.people import app, device_app, follow, params_of, token_requests
+from tests.secrecy.watch import watch
 
 CALLBACK = "https://app.example/callback"
 
@@ -70,6 +71,18 @@ class TestTwoViews:
         url, pending = auth.authorization_url(redirect_uri=uri)
         assert params_of(url)["redirect_uri"] == uri
         assert auth.fetch_token(authorization_response=follow(url), pending=pending)
+
+    def test_who_it_is_stays_unseen(self, server):
+        """Hints of the person, and of an earlier login, are in no frame of an error."""
+        hint = "Zk3fT9aQw7LpXn2Vb8Ry"
+        watch.learn(hint)
+        auth = web(server, account="1")
+        for extra in ({"state": "x"}, {"max_age": 7}):
+            options = {"id_token_hint": hint, **extra}
+            with pytest.raises(errors.ConfigurationError):
+                auth.authorization_url(**options)
+            with pytest.raises(errors.ConfigurationError):
+                anyio.run(functools.partial(auth.aauthorization_url, **options))
 
     def test_no_redirect_uri(self, server):
         """Without one there is nowhere to come back to."""
@@ -282,14 +295,15 @@ class TestThreads:
         async def main():
             limiter = anyio.to_thread.current_default_thread_limiter()
             limiter.total_tokens = 1
+            browsers = anyio.CapacityLimiter(people)
             started = anyio.Event()
             finished = []
 
             async def log_in_there(name):
                 url, pending = await auth.aauthorization_url(login_hint=name)
-                there = await client.get(url)
+                there = await anyio.to_thread.run_sync(follow, url, limiter=browsers)
                 await auth.afetch_token(
-                    authorization_response=there.headers["location"],
+                    authorization_response=there,
                     pending=pending.to_dict(),
                     account=name,
                 )
@@ -299,10 +313,7 @@ class TestThreads:
                 anyio.from_thread.run_sync(started.set)
                 go_on.wait(60)
 
-            async with (
-                httpx.AsyncClient(timeout=30) as client,
-                anyio.create_task_group() as application,
-            ):
+            async with anyio.create_task_group() as application:
                 # The application's one thread is busy until all have logged in.
                 application.start_soon(anyio.to_thread.run_sync, occupy)
                 await started.wait()

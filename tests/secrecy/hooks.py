@@ -1,4 +1,4 @@
-"""Where the watch looks: `Secret`, `OAuthAuthError`, the testing server, logging."""
+"""Where the watch looks: `Secret`, our errors, the testing server, logging, logins."""
 
 import functools
 import logging
@@ -104,10 +104,29 @@ def watch_client(module):
     watch.wholes |= {secret, quote_plus(secret), quote(secret, safe="")}
 
 
+@_once
+def watch_browser_login(module):
+    """Learn which URLs a person is asked to open: they hold a login's state.
+
+    As browser and server see it, so may who sits in front of the terminal. In a log, an
+    error or a frame it is a secret all the same.
+    """
+    original = module._show
+
+    @functools.wraps(original)
+    def show(url, instead):
+        original(url, instead)
+        if instead is None:
+            watch.shown(url.reveal())
+
+    module._show = show
+
+
 #: What to do when a module has been imported. `sitecustomize` has the names too.
 HOOKS = {
     "oauth_auth.secret": watch_secrets,
     "oauth_auth.errors": watch_errors,
+    "oauth_auth.login.browser_login": watch_browser_login,
     "oauth_auth.testing.authority": watch_authority,
     "oauth_auth.testing.clients": watch_client,
     "oauth_auth.testing.process": watch_handle,

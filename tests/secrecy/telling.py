@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from oauth_auth import errors
+from oauth_auth.login import browser_login
 from oauth_auth.secret import Secret
 from oauth_auth.token import Token
 
@@ -31,6 +32,38 @@ def tell_nothing(caplog):
     log.info("three")
     assert caplog.messages == ["one"]
     assert log.level == logging.NOTSET
+
+
+def show_login_url():
+    """Have the package write the URL that a person is to open to standard error."""
+    browser_login._show(Secret(f"https://auth.example.com/?state={SECRET}&x=y"), None)
+
+
+SHOWING = """
+from oauth_auth.login import browser_login
+from oauth_auth.secret import Secret
+Secret({secret!r})
+browser_login._show(Secret("https://auth.example.com/?state={secret}&x=y"), None)
+"""
+
+
+def tell_nothing_but_to_the_person():
+    show_login_url()
+
+
+def tell_nothing_but_to_the_person_before_a_child_process():
+    command = [sys.executable, "-c", SHOWING.format(secret=SECRET)]
+    subprocess.run(command, check=True)
+
+
+def tell_beside_what_the_person_sees():
+    show_login_url()
+    sys.stderr.write(f"state={SECRET}\n")
+
+
+def tell_log_line_of_what_the_person_sees():
+    show_login_url()
+    log.debug("open https://auth.example.com/?state=%s&x=y", SECRET)
 
 
 def tell_log_line():

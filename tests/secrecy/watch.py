@@ -46,6 +46,7 @@ class Watch:
         #: Whether anything is learned; False where a test makes up secrets at random.
         self.listens = True
         self._values = set()
+        self._shown = set()
         self._secret = set()
         self._texts = set()
         self._words = {}
@@ -126,6 +127,22 @@ class Watch:
             self._stacks.add(stack)
             for frame in (*inner, *frames):
                 self.hear_frame(frame)
+
+    # -- what the person in front of the program is to see --------------------------
+
+    def shown(self, text):
+        """Take note of a text that was written to the terminal on purpose."""
+        if os.getpid() == self.owner:
+            self._shown.add(text)
+        else:
+            self._write("shown", f"{text}\0")
+
+    def without_shown(self, text):
+        """Return what a terminal got without exactly those texts."""
+        self._shown.update(self._read("shown"))
+        for each in self._shown:
+            text = text.replace(each, "")
+        return text
 
     # -- where both meet -----------------------------------------------------------
 

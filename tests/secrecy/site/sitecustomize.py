@@ -12,6 +12,7 @@ import sys
 _HOOKED = (
     "oauth_auth.secret",
     "oauth_auth.errors",
+    "oauth_auth.login.browser_login",
     "oauth_auth.testing.authority",
     "oauth_auth.testing.clients",
     "oauth_auth.testing.process",
