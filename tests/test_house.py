@@ -39,6 +39,8 @@ LAYERS = [
     "stores",
     "identity",
     "endpoint",
+    "jwks",
+    "device_authorization",
     "grants",
     "flight",
     "held",

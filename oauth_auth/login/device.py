@@ -6,7 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from oauth_auth.endpoint import TokenRequest, ask_for_device_code
+from oauth_auth.device_authorization import ask_for_device_code
+from oauth_auth.endpoint import TokenRequest
 from oauth_auth.lazy_errors import errors
 from oauth_auth.login.browser_login import server_of
 from oauth_auth.login.keep import granted, keep
@@ -16,7 +17,7 @@ from oauth_auth.protocol import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oauth_auth.endpoint import DeviceAnswer
+    from oauth_auth.device_authorization import DeviceAnswer
     from oauth_auth.held import Held
     from oauth_auth.protocol import TokenAnswer
     from oauth_auth.renewal import Terms, TokenSource

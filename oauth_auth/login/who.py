@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from oauth_auth.endpoint import fetch_jwks
 from oauth_auth.id_token import (
     Expected,
     UnknownKey,
     check_id_token,
     signing_algorithms,
 )
+from oauth_auth.jwks import fetch_jwks
 from oauth_auth.lazy_errors import errors
 from oauth_auth.login.authorization import wants_id_token
 from oauth_auth.server import is_loopback
