@@ -59,7 +59,6 @@ class TestExplain:
         rejections.note(held(generation=6), API, NOW - 1)
         assert rejections.explain(made_elsewhere, API, NOW)
 
-
     def test_a_token_that_another_thread_has_just_met_a_401_with(self):
         """It ended long after it was made, for all threads alike. M32."""
         rejections = Rejections()
