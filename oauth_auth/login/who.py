@@ -38,8 +38,8 @@ def id_token_check(
 ) -> Callable[[Token], None] | None:
     """Return the check of a new token's ID token; None where none was asked for.
 
-    The server's keys are fetched at once, so that trouble with them comes before the
-    code is spent.
+    The server's keys are fetched at once, so that trouble with them comes before
+    anything is spent.
 
     Args:
         server: The server, with its metadata.
