@@ -39,6 +39,7 @@ LAYERS = [
     "stores",
     "identity",
     "endpoint",
+    "introspection",
     "grants",
     "flight",
     "held",
