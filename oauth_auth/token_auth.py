@@ -146,6 +146,31 @@ class TokenAuth:
         self._announced: Held | None = None
         self._announcing: dict[int, object] = {}
 
+    @classmethod
+    def from_env(cls, prefix: str = "OAUTH_AUTH_", **settings: Any) -> Self:
+        """Make an object of what environment variables say.
+
+        ``OAUTH_AUTH_PROFILE`` names a profile. Without it ``OAUTH_AUTH_ISSUER`` (or
+        ``OAUTH_AUTH_PRESET``, ``OAUTH_AUTH_TOKEN_ENDPOINT``), ``OAUTH_AUTH_CLIENT_ID``,
+        ``OAUTH_AUTH_CLIENT_SECRET`` or ``OAUTH_AUTH_CLIENT_SECRET_FILE``,
+        ``OAUTH_AUTH_SCOPE`` and so on say what a profile would; ``docs/profiles.md``
+        lists them all. Secrets are read anew each time they are needed.
+
+        Args:
+            prefix: What the variables' names begin with.
+            settings: Arguments of this class, which win over the variables.
+
+        Raises:
+            ConfigurationError: A variable is missing, misspelt or contradicts another.
+        """
+        from oauth_auth.profiles.environment import from_environment
+
+        configured, found = from_environment(prefix)
+        if isinstance(configured, str):
+            return cls(configured, **{**found, **settings})
+        grant = configured.build_grant().without_profile()
+        return cls(grant, **{**configured.settings(), **settings})
+
     # -- tokens ---------------------------------------------------------------------
 
     def token(self) -> Token:

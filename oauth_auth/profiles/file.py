@@ -219,12 +219,10 @@ class Profiles:
     def _unknown(self, name: str, names: list[str]) -> Exception:
         shown = name if len(name) <= 80 and name.isprintable() else repr(name[:80])  # noqa: PLR2004  # of a line
         meant = closest(name, names)
-        if meant:
-            hint = f"did you mean {meant}? "
-        else:
-            hint = f"it has: {', '.join(names)}. " if names else ""
+        hint = f"did you mean {meant}? " if meant else ""
+        has = f"it has: {', '.join(names)}" if names else "it has none"
         return errors.ConfigurationError(
-            f"there is no profile {shown} in {self.path}; {hint}Make it with: "
+            f"there is no profile {shown} in {self.path}; {hint}{has}; make it with: "
             f"oauth-auth login {shown} ..."
         )
 

@@ -30,8 +30,11 @@ GRANTS: Final = (
     "device_code",
     "refresh_token",
 )
-#: Grants for which `oauth-auth login NAME` gets a new token from a person.
-_LOGINS: Final = ("authorization_code", "device_code")
+#: Where a person logs in, for the grants for which `oauth-auth login NAME` does that.
+_PAGES: Final = {
+    "authorization_code": "authorization_endpoint",
+    "device_code": "device_authorization_endpoint",
+}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ENDPOINTS: Final = (
     "token_endpoint",
@@ -136,7 +139,7 @@ client_id='Iv1.8a61f9b3a7aba')
         known: Grant | None = self.__dict__.get("_grant")
         if known is None:
             known = self._built()
-            if self.grant in _LOGINS:
+            if self.grant in _PAGES:
                 known._profile = self.name
             self.__dict__["_grant"] = known
         return known
@@ -217,7 +220,7 @@ client_id='Iv1.8a61f9b3a7aba')
             return scope
         scope = scope or preset.scope
         offline = preset.offline_scope
-        if offline and self.grant in _LOGINS and offline not in (scope or "").split():
+        if offline and self.grant in _PAGES and offline not in (scope or "").split():
             return f"{scope} {offline}" if scope else offline
         return scope
 
@@ -273,7 +276,8 @@ client_id='Iv1.8a61f9b3a7aba')
                     )
         if self.client_id is None:
             raise errors.ConfigurationError(
-                "client_id is missing: what the server calls this application"
+                "client_id is missing: what the server calls this application",
+                key="client_id",
             )
         only = {
             "refresh_token": ("refresh_token",),
@@ -291,12 +295,26 @@ client_id='Iv1.8a61f9b3a7aba')
         if self.store is not None:
             own_path(self.store, "store")
         grant = self.build_grant()
+        self._check_endpoints(grant.server)
         client_auth_from(
             grant.client_auth,
             server=grant.server,
             has_secret=grant.client_secret is not None,
         )
         Origins(self.settings().get("allowed_origins"))
+
+    def _check_endpoints(self, server: AuthorizationServer) -> None:
+        """Refuse a login whose page nobody can find."""
+        name = _PAGES.get(self.grant)
+        if name is None or getattr(server, name) is not None:
+            return
+        # Metadata are not looked up where the token endpoint is known.
+        if server.token_endpoint is not None:
+            raise errors.ConfigurationError(
+                f'{name} is missing, which grant = "{self.grant}" needs; write it '
+                "down, or leave token_endpoint out where the issuer has metadata",
+                key="grant",
+            )
 
     # -- TOML -----------------------------------------------------------------------
 

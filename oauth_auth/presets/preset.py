@@ -1,11 +1,4 @@
-"""Known authorization servers, as data from their public documentation.
-
-A preset fills in what a profile does not say. ``{host}`` and the like are parameters
-that the profile gives. What is not in an answer's standard form (Slack's ``"ok":
-false``, GitHub's errors with status 200) is read by the general parser.
-
-Lifetimes are what the documentation says by default; nothing depends on them.
-"""
+"""Preset: what is known about one authorization server."""
 
 from __future__ import annotations
 
@@ -18,7 +11,7 @@ from oauth_auth.lazy_errors import errors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PARAMETERS", "PRESETS", "Preset", "preset_named"]
+__all__ = ["PARAMETERS", "Preset"]
 
 PARAMETERS: Final = ("tenant", "host", "domain", "realm")
 #: What may stand for a parameter in a URL: nothing that ends a host or path segment.
@@ -103,39 +96,3 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
     if not isinstance(value, str):
         return value
     return _PLACE.sub(lambda found: values.get(found[1], found[0]), value)
-
-
-def preset_named(name: str) -> Preset:
-    """Return a preset.
-
-    Raises:
-        ConfigurationError: There is none of that name.
-
-    Example:
-        >>> preset_named("spotify").allowed_origins
-        ('https://api.spotify.com',)
-    """
-    found = PRESETS.get(name)
-    if found is None:
-        raise errors.ConfigurationError(
-            f"unknown preset {name[:80]!r}; known are: {', '.join(sorted(PRESETS))}",
-            key="preset",
-        )
-    return found
-
-
-PRESETS: Final[dict[str, Preset]] = {
-    "github": Preset(
-        title="GitHub",
-        documentation="https://docs.github.com/en/apps/oauth-apps/"
-        "building-oauth-apps/authorizing-oauth-apps",
-        authorization_endpoint="https://github.com/login/oauth/authorize",
-        token_endpoint="https://github.com/login/oauth/access_token",  # noqa: S106
-        device_authorization_endpoint="https://github.com/login/device/code",
-        client_auth="client_secret_post",
-        allowed_origins=("https://api.github.com", "https://uploads.github.com"),
-        note="Tokens of an OAuth app do not expire, unless that is switched on; those "
-        "of a GitHub app live 8 hours, and their refresh tokens rotate and live 6 "
-        "months. Scopes come back with commas, errors with status 200.",
-    ),
-}
