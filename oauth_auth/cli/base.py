@@ -5,12 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from oauth_auth.cli.codes import Exit, exit_code_of
-from oauth_auth.cli.screen import clean, no_color_option, say, set_color
+from oauth_auth.cli.screen import (
+    clean,
+    complain,
+    fitting,
+    no_color_option,
+    say,
+    set_color,
+)
 from oauth_auth.lazy_errors import errors
 
 if TYPE_CHECKING:
@@ -19,6 +27,10 @@ if TYPE_CHECKING:
     from oauth_auth.errors import OAuthAuthError
 
 __all__ = ["Command", "Failure", "Group", "as_line", "report"]
+
+
+#: How a grant is called in error messages.
+_GRANT: Final = re.compile(r"\b[A-Z]\w+\('[^']*', client_id='[^']*'\)")
 
 
 class Failure(click.ClickException):
@@ -39,7 +51,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002  # click's signature
         """Print the message."""
-        say(f"oauth-auth: {self.message}", err=True, style="red")
+        complain(self.message)
 
 
 class Command(click.Command):
@@ -60,6 +72,7 @@ class Command(click.Command):
             Failure: It failed.
         """
         set_color(ctx)
+        failure: click.ClickException
         try:
             with _warnings_shown():
                 code = super().invoke(ctx)
@@ -72,6 +85,8 @@ class Command(click.Command):
                 _end_line()
                 raise click.exceptions.Exit(Exit.INTERRUPTED) from None
             failure = Failure("the input ended before an answer came", Exit.USAGE)
+        except click.UsageError as error:
+            failure = click.UsageError(fitting(error.format_message()), ctx)
         except Failure as error:
             failure = error
         except errors.OAuthAuthError as error:
@@ -96,11 +111,11 @@ class Group(click.Group):
 Group.group_class = Group
 
 
-def report(failure: Failure) -> dict[str, Any]:
+def report(failure: click.ClickException) -> dict[str, Any]:
     """Return a failure as plain data."""
     return {
-        "code": failure.name,
-        "message": failure.message,
+        "code": getattr(failure, "name", "usage"),
+        "message": clean(failure.message),
         "exit_code": int(failure.exit_code),
     }
 
@@ -114,6 +129,8 @@ def as_line(error: OAuthAuthError, profile: object = None) -> str:
     """
     text = clean(error.message)
     if isinstance(error, errors.LoginRequired) and isinstance(profile, str):
+        # Here a login is known by its profile's name.
+        text = _GRANT.sub(profile, text, count=1)
         command = f"oauth-auth login {profile}"
         if command not in text:
             # What a program is told to call is of no use to who reads this.
@@ -132,7 +149,7 @@ class _Warnings(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.WARNING:
             text = clean(record.getMessage())
-            say(f"oauth-auth: warning: {text}", err=True, style="yellow")
+            complain(f"warning: {text}", style="yellow")
 
 
 @contextlib.contextmanager

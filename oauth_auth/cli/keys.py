@@ -9,7 +9,7 @@ import click
 
 from oauth_auth.cli.base import Group
 from oauth_auth.cli.codes import Exit
-from oauth_auth.cli.screen import facts, paragraph, say
+from oauth_auth.cli.screen import complain, facts, paragraph, say
 from oauth_auth.stores.keys import new_key
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _print(
         ]
     )
     for failure in outcome.failures:
-        say(f"oauth-auth: {failure}", err=True, style="red")
+        complain(failure)
     if len(key_ids) == 1 or outcome.failures:
         return
     say()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = ["login"]
 
-_PROMPT = "?"
+_PROMPT: Final = "?"
+#: What says where a server is.
+_PLACES: Final = (
+    "issuer",
+    "token_endpoint",
+    "authorization_endpoint",
+    "device_authorization_endpoint",
+)
 
 
 def _secret_place(
@@ -262,6 +269,10 @@ def _table(
     reference = _reference(given, kept=kept)
     if reference is not None:
         given["client_secret"] = reference
+    if "preset" in given:
+        # What was written of another server stands above a preset.
+        for place in _PLACES:
+            table.pop(place, None)
     table.update(given)
     _complete(name, table)
     return table

@@ -9,7 +9,7 @@ import click
 from oauth_auth.cli.base import Command, as_line
 from oauth_auth.cli.codes import Exit, exit_code_of
 from oauth_auth.cli.names import auth_of, known_names, profile_argument
-from oauth_auth.cli.screen import say
+from oauth_auth.cli.screen import complain, paragraph, say
 from oauth_auth.lazy_errors import errors
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ __all__ = ["log_out", "logout"]
 def logout(name: str | None, *, all_profiles: bool) -> int:
     """Log out: revoke the token at the server, and delete it here.
 
-    Revocation is RFC 7009. The profile itself stays, so that "oauth-auth login NAME" is enough to come back;
-    "oauth-auth profiles remove NAME" removes both. The token is deleted here even if
-    the server cannot be told, and then a message says so.
+    Revocation is RFC 7009. The profile itself stays, so that "oauth-auth login NAME"
+    is enough to come back; "oauth-auth profiles remove NAME" removes both. The token
+    is deleted here even if the server cannot be told, and then a message says so.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def _logged_out_of_many(name: str) -> int:
         return log_out(name, auth_of(name))
     except errors.OAuthAuthError as error:
         # The others are logged out all the same.
-        say(f"oauth-auth: {name}: {as_line(error)}", err=True, style="red")
+        complain(f"{name}: {as_line(error)}")
         return exit_code_of(error)
 
 
@@ -84,17 +84,16 @@ def log_out(name: str, auth: OAuthAuth) -> int:
         return Exit.DONE
     if failure is not None:
         say(f"{name}: logged out here.")
-        say(
-            f"oauth-auth: the server could not be told, and may honour the token until "
-            f"it expires: {as_line(failure)}",
-            err=True,
+        complain(
+            "the server could not be told, and may honour the token until it expires: "
+            f"{as_line(failure)}",
             style="yellow",
         )
         return exit_code_of(failure)
     if _revokes(auth):
         say(f"{name}: logged out; the server has revoked the token.")
     else:
-        say(
+        paragraph(
             f"{name}: logged out here. The server has no way to revoke a token (RFC "
             "7009), and honours it until it expires."
         )

@@ -45,7 +45,7 @@ class Person:
     def ask(self, url: str) -> str:
         """Have the person open a URL anywhere, and paste the one it ends at."""
         paragraph("Open this page in any browser:", err=True)
-        say(f"\n  {url}\n", err=True)
+        say(f"\n{url}\n", err=True)
         paragraph(
             "After the login the browser is sent to a page that it cannot show. Copy "
             "that page's whole address, and paste it here; it will not be seen.",
@@ -57,7 +57,7 @@ class Person:
 
     def _show_url(self, url: str) -> None:
         paragraph("Your browser should show the login now. If not, open:", err=True)
-        say(f"\n  {url}\n", err=True)
+        say(f"\n{url}\n", err=True)
         self._count_down(time.time() + self._timeout)
 
     def _show_code(self, prompt: DevicePrompt) -> None:
@@ -131,7 +131,8 @@ class _Countdown:
         # A carriage return and blanks do without escape codes.
         sys.stderr.write(f"\r{text.ljust(self._shown)}\r{text}")
         sys.stderr.flush()
-        self._shown = len(text)
+        # And the "^C" that a terminal shows behind it.
+        self._shown = len(text) + 2
 
     def _left(self) -> float:
         return max(0.0, self._end - time.time())

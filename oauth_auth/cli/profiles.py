@@ -11,7 +11,7 @@ from oauth_auth.cli.base import Group, as_line
 from oauth_auth.cli.codes import Exit
 from oauth_auth.cli.logout import log_out
 from oauth_auth.cli.names import auth_for, profile_argument
-from oauth_auth.cli.screen import clean, facts, say, table
+from oauth_auth.cli.screen import clean, complain, facts, say, table
 from oauth_auth.lazy_errors import errors
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def list_(*, as_json: bool) -> int:
             ),
         )
         for each in broken:
-            say(f"oauth-auth: {each['error']}", err=True, style="red")
+            complain(each["error"])
     return Exit.USAGE if broken else Exit.DONE
 
 

@@ -79,7 +79,7 @@ def request(
     \b
     Examples:
       oauth-auth request GET https://api.github.com/user
-      oauth-auth request POST https://api.example.com/notes --json '{"text": "hi"}'
+      oauth-auth request POST https://api.example.com/notes --json '{"a": 1}'
       oauth-auth request PUT https://api.example.com/logo -d @logo.png -i \\
         -H 'Content-Type: image/png' --profile work
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "clean",
+    "complain",
     "facts",
+    "fitting",
     "no_color_option",
     "paragraph",
     "say",
@@ -68,6 +70,16 @@ def say(text: str = "", *, err: bool = False, style: str = "") -> None:
 def paragraph(text: str, *, err: bool = False, indent: str = "") -> None:
     """Print a text, wrapped where a terminal shows it."""
     say(_wrapped(text, indent, err=err), err=err)
+
+
+def complain(text: str, *, style: str = "red") -> None:
+    """Print to standard error what went wrong, with the program's name before it."""
+    say(_wrapped(f"oauth-auth: {text}", "", err=True), err=True, style=style)
+
+
+def fitting(text: str) -> str:
+    """Return a text wrapped as standard error shows it."""
+    return _wrapped(text, "", err=True)
 
 
 def facts(rows: Iterable[tuple[str, str, str]], *, err: bool = False) -> None:

@@ -11,7 +11,7 @@ import click
 from oauth_auth.cli.base import Command, as_line
 from oauth_auth.cli.codes import Exit, exit_code_of
 from oauth_auth.cli.names import auth_of, known_names, profile_argument
-from oauth_auth.cli.screen import facts, paragraph, say, table
+from oauth_auth.cli.screen import complain, facts, paragraph, say, table
 from oauth_auth.cli.words import moment
 from oauth_auth.lazy_errors import errors
 
@@ -226,8 +226,7 @@ def _print_all(reports: list[_Report], *, remote: bool) -> None:
     table(head, rows)
     for report in reports:
         if report.problem is not None:
-            text = f"oauth-auth: {report.name}: {report.problem['message']}"
-            say(text, err=True, style="red")
+            complain(f"{report.name}: {report.problem['message']}")
 
 
 def _style(found: Standing) -> str:

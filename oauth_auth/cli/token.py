@@ -42,7 +42,7 @@ def token(name: str, *, as_json: bool, header: bool) -> None:
     auth = auth_of(name)
     found = auth.token()
     if header:
-        click.echo(f"Authorization: {auth._held().authorization}")
+        click.echo(f"Authorization: {auth._authorization(auth._held())}")
     elif as_json:
         expires_at = found.expires_at
         left = None if expires_at is None else max(0, int(expires_at - time.time()))

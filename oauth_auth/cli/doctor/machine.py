@@ -254,13 +254,17 @@ def _environment() -> Iterator[Check]:
         yield ok("proxy", text)
     else:
         yield ok("proxy", "no variables set")
+    files: dict[str, list[str]] = {}
     for name in _CA_FILES:
-        value = os.environ.get(name)
-        if value and not Path(value).exists():
+        if os.environ.get(name):
+            files.setdefault(os.environ[name], []).append(name)
+    for value, names in files.items():
+        found = f"{clean(value)} ({', '.join(names)})"
+        if Path(value).exists():
+            yield ok("certificates", found)
+        else:
             yield problem(
                 "certificates",
-                f"{name} names {clean(value)}, which does not exist",
-                f"correct it, or: unset {name}",
+                f"{found} does not exist",
+                f"correct it, or: unset {' '.join(names)}",
             )
-        elif value:
-            yield ok("certificates", f"{name}={clean(value)}")

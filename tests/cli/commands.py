@@ -1,0 +1,48 @@
+"""Commands run in this process, and profiles that are there already."""
+
+import json
+import traceback
+
+from click.testing import CliRunner
+
+from oauth_auth import OAuthAuth
+from oauth_auth.cli.group import cli
+from oauth_auth.profiles import Profile, Profiles
+from tests.login.people import follow
+
+
+def run(*arguments, code=0, **options):
+    """Run a command; its exit code has to be as expected."""
+    result = CliRunner().invoke(cli, arguments, prog_name="oauth-auth", **options)
+    trace = "".join(traceback.format_exception(*result.exc_info))
+    assert result.exit_code == code, result.output + trace
+    assert "Traceback" not in result.output
+    assert "\x1b" not in result.output
+    return result
+
+
+def told(*arguments, code=0, **options):
+    """Run a command that prints JSON; return that."""
+    return json.loads(run(*arguments, "--json", code=code, **options).stdout)
+
+
+def saved(server, name, **settings):
+    """Save a profile of the testing server, for its public client."""
+    settings.setdefault("issuer", server.issuer)
+    settings.setdefault("client_id", server.public_client_id)
+    profile = Profile(name=name, **settings)
+    Profiles().save(profile)
+    return profile
+
+
+def logged_in(server, name, **settings):
+    """Save a profile, and have a person log in; return the object."""
+    saved(server, name, **settings)
+    auth = OAuthAuth(name)
+    auth.login(ask=follow)
+    return auth
+
+
+def profile_of(name):
+    """Return what is saved under a name, as plain data."""
+    return Profiles().load(name).to_dict()
