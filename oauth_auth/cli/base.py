@@ -147,7 +147,9 @@ class _Warnings(logging.Handler):
     """Prints warnings in one line; errors are raised as well, and printed then."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno == logging.WARNING:
+        # A renewal that failed is raised, or did not matter yet.
+        failed = str(record.msg).startswith("not renewed")
+        if record.levelno == logging.WARNING and not failed:
             text = clean(record.getMessage())
             complain(f"warning: {text}", style="yellow")
 

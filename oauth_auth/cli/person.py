@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -106,7 +107,8 @@ class _Countdown:
 
     def start(self) -> None:
         if not sys.stderr.isatty():
-            say(f"Waiting for you, for {duration(self._left())} at most.", err=True)
+            left = duration(math.ceil(self._left()))
+            say(f"Waiting for you, for {left} at most.", err=True)
             return
         # Daemon: a terminal that was suspended must not hold up the end.
         self._thread = threading.Thread(

@@ -115,9 +115,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, str]]]) -> Non
     for row in ([(name, "dim") for name in head], *kept):
         cells = [
             _styled(set_cell_size(_cut(text, size), size), style)
-            for (text, style), size in zip(row, sizes, strict=True)
+            for (text, style), size in zip(row[:-1], sizes[:-1], strict=True)
         ]
-        say("  ".join(cells).rstrip())
+        text, style = row[-1]
+        say("  ".join([*cells, _styled(_cut(text, sizes[-1]), style)]))
 
 
 def _cut(text: str, size: int) -> str:

@@ -1,11 +1,12 @@
 """Commands run in this process, and profiles that are there already."""
 
 import json
+import time
 import traceback
 
 from click.testing import CliRunner
 
-from oauth_auth import OAuthAuth
+from oauth_auth import OAuthAuth, Token
 from oauth_auth.cli.group import cli
 from oauth_auth.profiles import Profile, Profiles
 from tests.login.people import follow
@@ -46,3 +47,19 @@ def logged_in(server, name, **settings):
 def profile_of(name):
     """Return what is saved under a name, as plain data."""
     return Profiles().load(name).to_dict()
+
+
+def expire(auth):
+    """Have the token of a login be one that has expired, in the store and here."""
+    source = auth._resolved()
+    with source.store.lock(source.record_id, timeout=30) as transaction:
+        record = transaction.read()
+        data = record.token.to_dict()
+        data.update(expires_at=time.time() - 5, obtained_at=time.time() - 3605)
+        transaction.save(record.succeed(token=Token.from_dict(data)))
+    forget(auth)
+
+
+def forget(auth):
+    """Have this process forget the token that it has in memory, as a new one does."""
+    auth._resolved().held = None

@@ -8,6 +8,7 @@ import requests
 from oauth_auth import OAuthAuth
 from oauth_auth.profiles import Profiles, load_client_secret
 from oauth_auth.stores.file import default_store
+from oauth_auth.testing import ABSENT
 from tests.cli.commands import logged_in, profile_of, run, saved
 from tests.login.people import params_of
 
@@ -98,6 +99,7 @@ def test_ports_are_where_the_browser_comes_back_to(home, server, browser):
 
 def test_endpoints_in_place_of_an_issuer(home, server, browser):
     """A server without metadata is named by its endpoints."""
+    server.configure(authorization_response={"iss": ABSENT})
     run(
         "login",
         "work",
@@ -278,7 +280,7 @@ def test_what_cannot_work_is_exit_code_2(home, options, said):
 
 def test_a_name_may_be_a_presets(home):
     """ "login github" needs no --preset; the page to open is GitHub's."""
-    options = ["--client-id", "Iv1.8a61f9b3a7aba", "--no-browser"]
+    options = ["--client-id", "cli", "--no-browser"]
     done = run("login", "github", *options, input="\n", code=5)
     assert "https://github.com/login/oauth/authorize?" in done.stderr
 
