@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.profiles.source import Source, parse
@@ -17,7 +17,7 @@ from oauth_auth.profiles.spelling import closest
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oauth_auth.profiles.profile import Profile
 
@@ -131,7 +131,7 @@ class Profiles:
                 )
             return with_profile(text, profile)
 
-        self._rewrite(changed)
+        self._rewrite(profile.name, profile.to_dict(), changed)
 
     def remove(self, name: str) -> None:
         """Remove a profile from the file. Its login and its secret stay in the store.
@@ -148,7 +148,7 @@ class Profiles:
                 raise self._unknown(name, source.names())
             return without_profile(text, name)
 
-        self._rewrite(changed)
+        self._rewrite(name, None, changed)
 
     # -- the file -------------------------------------------------------------------
 
@@ -171,8 +171,9 @@ class Profiles:
     def _text(self) -> Secret:
         """Return the file's text, in which a secret may be that should not."""
         try:
+            # A fifo would block its reader for ever.
+            self._check(self.path.stat())
             with self.path.open("rb") as file:
-                self._check(os.fstat(file.fileno()))
                 data = memoryview(file.read(_LARGEST + 1))
         except FileNotFoundError:
             return Secret("")
@@ -199,14 +200,24 @@ class Profiles:
                 f"{self.path}"
             )
 
-    def _rewrite(self, changed: Callable[[Secret, Source], Secret]) -> None:
+    def _rewrite(
+        self,
+        name: str,
+        table: Mapping[str, Any] | None,
+        changed: Callable[[Secret, Source], Secret],
+    ) -> None:
         from oauth_auth.profiles.writing import rewriting
 
         with rewriting(self.path) as write:
             text = self._text()
-            new = changed(text, parse(self.path, text))
-            # What could not be read again is never written.
-            parse(self.path, new)
+            source = parse(self.path, text)
+            new = changed(text, source)
+            # An unusual layout may be more than the writer can keep.
+            if not source.differs_only_in(name, parse(self.path, new), table):
+                raise errors.ConfigurationError(
+                    f"{self.path} cannot be changed without changing more than "
+                    f"profile {name}; edit it by hand"
+                )
             write(new)
         _read.pop(self.path, None)
 

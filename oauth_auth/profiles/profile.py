@@ -332,7 +332,7 @@ client_id='Iv1.8a61f9b3a7aba')
         known = [each.name for each in fields(cls) if each.name != "name"]
         for key in table:
             if key not in known:
-                refuse_unknown(key, known, "key", key=key)
+                refuse_unknown(str(key), known, "key", key=str(key))
         return cls(name=name, **table)
 
     def to_dict(self) -> dict[str, Any]:

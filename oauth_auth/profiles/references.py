@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "SecretReference", "own_path"]
 
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: How each kind is written.
 KINDS: Final = {
     "env": '{ env = "NAME" }',
@@ -70,6 +72,9 @@ class SecretReference:
         name = written[kind]
         if not isinstance(name, str) or not name or not name.isprintable():
             raise _not_one(key, f"{kind} takes a text")
+        if kind == "env" and not _VARIABLE.fullmatch(name):
+            # Perhaps the secret itself, so it is not repeated.
+            raise _not_one(key, "env takes a variable's name, such as CLIENT_SECRET")
         if kind == "file":
             own_path(name, f"{key}.file")
         if kind == "keyring" and not all(FromKeyring(name).place):

@@ -12,7 +12,7 @@ from oauth_auth.profiles.values import is_secret, plaintext
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["Source", "parse"]
@@ -56,6 +56,21 @@ class Source:
             raise errors.ConfigurationError(
                 f"{self._path}, line {line}: profile {name}: {error.message}"
             ) from None
+
+    def differs_only_in(
+        self, name: str, other: Source, table: Mapping[str, Any] | None
+    ) -> bool:
+        """Whether another text says the same but for one profile.
+
+        Args:
+            name: The profile.
+            other: The other text.
+            table: What it has there; None if the profile is gone.
+        """
+        expected = {**self._tables, name: table}
+        if table is None:
+            del expected[name]
+        return bool(expected == other._tables)
 
     def line_of(self, name: str, key: str) -> int:
         """Return the line of a setting; of its table if it is not found, else 1."""

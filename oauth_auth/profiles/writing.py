@@ -54,7 +54,7 @@ def rewriting(path: Path) -> Iterator[Callable[[Secret], None]]:
 def with_profile(text: Secret, profile: Profile) -> Secret:
     """Return the text with a profile put in, at its old place if it has one."""
     tomlkit = _tomlkit()
-    document = tomlkit.parse(text.reveal())
+    document = _document(tomlkit, text)
     table = tomlkit.table()
     for key, value in profile.to_dict().items():
         table.add(key, _inline(tomlkit, value))
@@ -67,9 +67,19 @@ def with_profile(text: Secret, profile: Profile) -> Secret:
 def without_profile(text: Secret, name: str) -> Secret:
     """Return the text without a profile."""
     tomlkit = _tomlkit()
-    document = tomlkit.parse(text.reveal())
+    document = _document(tomlkit, text)
     del document[name]
     return Secret(tomlkit.dumps(document))
+
+
+def _document(tomlkit: ModuleType, text: Secret) -> Any:
+    try:
+        return tomlkit.parse(text.reveal())
+    except Exception as error:  # noqa: BLE001  # tomllib has read it
+        failure = type(error).__name__
+    raise errors.ConfigurationError(
+        f"the file of profiles is beyond tomlkit ({failure}); edit it by hand"
+    )
 
 
 def _inline(tomlkit: ModuleType, value: Any) -> Any:
