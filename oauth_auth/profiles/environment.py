@@ -7,6 +7,7 @@ from their variables each time they are needed, never copied.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from oauth_auth.lazy_errors import errors
@@ -15,11 +16,9 @@ from oauth_auth.profiles.file import Profiles
 from oauth_auth.profiles.profile import GRANTS, Profile
 from oauth_auth.profiles.references import SecretReference, own_path
 from oauth_auth.profiles.spelling import closest
-from oauth_auth.quoting import quoted, spellings
-from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["PREFIX", "VARIABLES", "from_environment"]
 
@@ -64,7 +63,7 @@ _BESIDE_PROFILE: Final = frozenset(
 )
 #: The package's other variables, which mean what they always mean.
 _OTHERS: Final = frozenset({"HOME", "KEY", "KEYRING"})
-#: Shorter values are common words and figures.
+#: Characters that an error may have in common with a value: words are that short.
 _QUOTABLE: Final = 6
 _CHOICES: Final = {
     "grant": GRANTS,
@@ -119,20 +118,33 @@ def from_environment(prefix: str) -> tuple[Profile | str, dict[str, Any]]:
     except errors.ConfigurationError as error:
         message, key = error.message, str(getattr(error, "key", ""))
     # A secret may stand in the wrong variable, so no value is repeated.
-    values = [
-        Secret(text)
-        for name, text in found.items()
-        if len(text) >= _QUOTABLE and name.lower() not in _CHOICES
-    ]
+    values = [text for name, text in found.items() if name.lower() not in _CHOICES]
     key = key.partition(".")[0].upper()
     where = (
         f"environment variable {prefix}{key}"
         if key in found
         else f"environment variables {prefix}*"
     )
-    raise errors.ConfigurationError(
-        f"{where}: {quoted(Secret(message), spellings(values))}"
+    raise errors.ConfigurationError(f"{where}: {_without(values, message)}")
+
+
+def _without(values: Iterable[str], message: str) -> str:
+    """Return a message with all that it has in common with some values hidden."""
+    size = _QUOTABLE
+    pieces = {
+        value[start : start + size]
+        for value in values
+        for start in range(len(value) - size + 1)
+    }
+    hidden = bytearray(len(message))
+    for start in range(len(message) - size + 1):
+        if message[start : start + size] in pieces:
+            hidden[start : start + size] = b"\1" * size
+    marked = "".join(
+        "\0" if is_hidden else char
+        for char, is_hidden in zip(message, hidden, strict=True)
     )
+    return re.sub("\0+", "[hidden]", marked)
 
 
 def _found(prefix: str) -> dict[str, str]:
