@@ -101,7 +101,7 @@ def rotate(*, drop_old: bool, as_json: bool) -> int:
 
     store = default_store()
     chain = store.sealer.chain
-    known = chain.all()
+    known = chain.reload()
     going_on = len(known) > 1 and bool(rotation.sealed_with_old(store))
     # To drop what an earlier rotation has left needs no further key.
     wanted = not going_on and not (drop_old and len(known) > 1)

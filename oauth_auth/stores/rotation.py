@@ -190,12 +190,27 @@ def _record_resealed(store: FileStore, name: str) -> list[bool]:
 def _file_resealed(store: FileStore, name: str, path: Path) -> bool:
     """Seal one file of a record anew; return whether that was needed."""
     newest = store.sealer.chain.all()[-1].id
+    beside = path.suffix in _BESIDE
+    if not beside:
+        store._files(name).read_record()  # raises what is wrong with it
     if all(key_id_of(part) == newest for part in _sealed_parts(path)):
         return False
+    try:
+        sealed = _file_anew(store, name, path)
+    except errors.StoreCorrupt:
+        if not beside:
+            raise
+        # A damaged mark or journal counts as none, and so may go.
+        path.unlink()
+        return True
+    disk.write_private(path, sealed, durable=True)
+    return True
+
+
+def _file_anew(store: FileStore, name: str, path: Path) -> bytes:
     data = disk.read_private(path) or b""
     if path.suffix == ".mark":
-        disk.write_private(path, _anew(store, "mark", name, data, path), durable=True)
-        return True
+        return _anew(store, "mark", name, data, path)
     journal, record = _parts(data, path)
     if path.suffix == ".next":
         # A journal in doubt; an answer that was not put in place is void.
@@ -204,8 +219,7 @@ def _file_resealed(store: FileStore, name: str, path: Path) -> bool:
     for kind, part in (("journal", journal), ("record", record)):
         anew = _anew(store, kind, name, part, path) if part else b""
         sealed += len(anew).to_bytes(4, "big") + anew
-    disk.write_private(path, sealed, durable=True)
-    return True
+    return sealed
 
 
 def _claim_resealed(store: FileStore, path: Path) -> list[bool]:
