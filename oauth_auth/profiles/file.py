@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.profiles.source import Source, parse
-from oauth_auth.profiles.spelling import closest
+from oauth_auth.profiles.spelling import closest, shown
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
@@ -228,13 +228,12 @@ class Profiles:
         )
 
     def _unknown(self, name: str, names: list[str]) -> Exception:
-        shown = name if len(name) <= 80 and name.isprintable() else repr(name[:80])  # noqa: PLR2004  # of a line
         meant = closest(name, names)
-        hint = f"did you mean {meant}? " if meant else ""
-        has = f"it has: {', '.join(names)}" if names else "it has none"
+        hint = f"did you mean {shown(meant)}? " if meant else ""
+        has = f"it has: {', '.join(map(shown, names))}" if names else "it has none"
         return errors.ConfigurationError(
-            f"there is no profile {shown} in {self.path}; {hint}{has}; make it with: "
-            f"oauth-auth login {shown} ..."
+            f"there is no profile {shown(name)} in {self.path}; {hint}{has}; make it "
+            f"with: oauth-auth login {shown(name)} ..."
         )
 
     def __repr__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
@@ -121,8 +121,10 @@ client_id='Iv1.8a61f9b3a7aba')
         _check_name(self.name)
         for each in fields(self)[1:]:
             value = getattr(self, each.name)
-            if value is None or value is each.default:
+            if value is each.default:
                 continue
+            if value is None:
+                value = {} if each.default is MISSING else each.default
             value = READERS[each.name](value, each.name)
             if isinstance(value, dict):
                 value = MappingProxyType(value)

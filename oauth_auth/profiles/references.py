@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.profiles.kept import FromStore
+from oauth_auth.profiles.spelling import shown
 from oauth_auth.secret import FromEnv, FromFile
 from oauth_auth.stores.system_keyring import FromKeyring
 
@@ -63,7 +64,8 @@ class SecretReference:
         # Not with its value: who confuses the kinds may have written the secret there.
         kinds = sorted(map(str, written))
         if len(kinds) != 1 or kinds[0] not in KINDS:
-            raise _not_one(key, f"not one with {', '.join(kinds) or 'nothing'} in it")
+            given = ", ".join(map(shown, kinds[: len(KINDS)])) or "nothing"
+            raise _not_one(key, f"not one with {given} in it")
         kind = kinds[0]
         if kind == "store":
             if written[kind] is not True:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.profiles.profile import Profile
+from oauth_auth.profiles.spelling import shown
 from oauth_auth.profiles.values import is_secret, plaintext
 from oauth_auth.secret import Secret
 
@@ -54,7 +55,7 @@ class Source:
         except errors.ConfigurationError as error:
             line = self.line_of(name, str(getattr(error, "key", "")))
             raise errors.ConfigurationError(
-                f"{self._path}, line {line}: profile {name}: {error.message}"
+                f"{self._path}, line {line}: profile {shown(name)}: {error.message}"
             ) from None
 
     def differs_only_in(
@@ -106,14 +107,14 @@ def parse(path: Path, text: Secret) -> Source:
         if not isinstance(table.value, dict):
             line = _line_of(text, "", name)
             raise errors.ConfigurationError(
-                f"{path}, line {line}: {name[:80]!r} is outside of any profile; a "
+                f"{path}, line {line}: {shown(name)} is outside of any profile; a "
                 "profile begins with its name in brackets, such as [github]"
             )
         for key in _secrets(table):
             error = plaintext(key)
             line = _line_of(text, name, key)
             raise errors.ConfigurationError(
-                f"{path}, line {line}: profile {name}: {error}"
+                f"{path}, line {line}: profile {shown(name)}: {error}"
             )
     return Source(path, text, found.value)
 

@@ -10,7 +10,7 @@ from oauth_auth.lazy_errors import errors
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["closest", "refuse_unknown"]
+__all__ = ["closest", "refuse_unknown", "shown"]
 
 #: How alike two names are for one to be taken for the other misspelt; 1 is equal. One
 #: or two letters of six or more are.
@@ -30,6 +30,13 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     by_spelling = {each.lower(): each for each in known}
     found = difflib.get_close_matches(wanted, by_spelling, n=1, cutoff=_ALIKE)
     return by_spelling[found[0]] if found else None
+
+
+def shown(name: str) -> str:
+    """Return a name fit for an error: in one line, and not too long."""
+    if len(name) <= _LONGEST and name.isprintable():
+        return name
+    return repr(name[:_LONGEST])
 
 
 def refuse_unknown(
