@@ -41,6 +41,7 @@ LAYERS = [
     "endpoint",
     "jwks",
     "device_authorization",
+    "introspection",
     "grants",
     "flight",
     "held",

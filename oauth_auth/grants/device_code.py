@@ -52,6 +52,5 @@ class DeviceCode(Grant):
         return merge_params(standard, self.extra)
 
     @property
-    def remedy(self) -> str:
-        """What to do when the login has ended."""
+    def _remedy(self) -> str:
         return "log in again: auth.login()"
