@@ -53,7 +53,9 @@ def test_what_a_camera_sees():
 
 def test_no_terminal():
     """A file or a pipe gets none."""
-    assert qr_code(URL, io.StringIO()) == ""
+    terminal = Terminal()
+    terminal.isatty = lambda: False
+    assert qr_code(URL, terminal) == ""
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "no-such-encoding", None])
