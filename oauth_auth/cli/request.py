@@ -34,6 +34,7 @@ _SPACES: Final = frozenset("\t\n\r")
     "--profile",
     "name",
     metavar="NAME",
+    envvar="OAUTH_AUTH_PROFILE",
     shell_complete=complete_profile,
     help="Whose token; by default the one profile whose token may go to URL.",
 )
@@ -158,10 +159,9 @@ def _chosen(url: str) -> str:
 
 def _lists(name: str, url: str) -> bool:
     try:
-        allowed = auth_of(name)._allowed_origins
+        return auth_of(name)._origins.lists(url)
     except errors.OAuthAuthError:
         return False
-    return origin_of(url) in [origin_of(each) for each in allowed or ()]
 
 
 def _check_origin(auth: OAuthAuth, url: str, name: str) -> None:
@@ -172,7 +172,7 @@ def _check_origin(auth: OAuthAuth, url: str, name: str) -> None:
         raise click.UsageError(
             f"{clean(url)} is no URL such as https://api.example.com/"
         )
-    if allowed is not None and origin not in [origin_of(each) for each in allowed]:
+    if allowed is not None and not auth._origins.lists(url):
         raise Failure(
             f"the token of {name} may not go to {origin}, only to "
             f"{', '.join(allowed) or 'nowhere'}; to allow it: oauth-auth login {name} "
