@@ -129,7 +129,7 @@ client_id='Iv1.8a61f9b3a7aba')
             if isinstance(value, dict):
                 value = MappingProxyType(value)
             if each.name == "scope" and isinstance(value, tuple):
-                value = self._separator().join(value)
+                value = self._separator().join(value) or None
             object.__setattr__(self, each.name, value)
         self._check()
 
