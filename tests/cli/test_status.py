@@ -44,6 +44,13 @@ def test_who_is_read_from_the_id_token(home, server):
     assert "alice@example.com" in run("status").stdout
 
 
+def test_what_a_server_says_does_not_repaint_the_terminal(home, server):
+    """A name with control characters in it is shown without them."""
+    server.configure(id_token_claims={"email": "al\x1b[2Jice\n\u202e"})
+    logged_in(server, "work", scope="openid")
+    assert told("status", "work")["who"] == "al [2Jice"
+
+
 def test_no_secret_is_shown(work):
     """Neither output has a token in it."""
     token = record_of(work)[1].token
