@@ -11,7 +11,7 @@ import click
 from oauth_auth.cli.base import Command, Failure
 from oauth_auth.cli.codes import Exit
 from oauth_auth.cli.names import auth_of, complete_profile, known_names
-from oauth_auth.cli.screen import clean, say
+from oauth_auth.cli.screen import clean, encodable, say
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origin_of
 
@@ -227,4 +227,4 @@ def _print_body(response: Any) -> None:
         return
     # What an API sends must not repaint the terminal.
     shown = "".join(c if c.isprintable() or c in _SPACES else "\ufffd" for c in text)
-    click.echo(shown, nl=not shown.endswith("\n"))
+    click.echo(encodable(shown), nl=not shown.endswith("\n"))

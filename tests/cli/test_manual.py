@@ -36,7 +36,10 @@ def known_options(path):
     return {name for option in command.params for name in option.opts}
 
 
-@pytest.mark.parametrize("line", re.findall(r"^\s*\$ (oauth-auth .+)$", TEXT, re.MULTILINE))
+EXAMPLES = re.findall(r"^\s*\$ (oauth-auth .+)$", TEXT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
 def test_the_manuals_commands_are_understood(line):
     """Each example names a command that exists, and options that it has."""
     words = shlex.split(line.partition(" | ")[0])[1:]

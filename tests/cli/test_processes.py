@@ -240,6 +240,15 @@ class TestTerminal:
         assert "3 bytes that are no text" in terminal.shown
 
 
+def test_a_terminal_of_another_alphabet(home, server):
+    """What it cannot show is replaced, and no command fails for it."""
+    logged_in(server, "work", account="M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller")
+    for arguments in (["status"], ["status", "work"], ["profiles", "show", "work"]):
+        done = command(*arguments, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+        assert done.returncode == 0, done.stderr
+    assert "M?ller" in done.stdout
+
+
 def completed(words, index, **environment):
     """Return what the shell is offered."""
     done = command(
