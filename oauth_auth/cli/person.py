@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import threading
 import time
@@ -126,7 +127,9 @@ class _Countdown:
         while not self._done.is_set():
             seconds = int(self._left())
             clock = f"{seconds // 60}:{seconds % 60:02}"
-            self._write(f"Waiting for you: {clock} left. Ctrl-C gives up.")
+            text = f"Waiting for you: {clock} left. Ctrl-C gives up."
+            # A line that is wrapped could not be drawn over.
+            self._write(text[: shutil.get_terminal_size().columns - 4])
             self._done.wait(1)
 
     def _write(self, text: str) -> None:
@@ -144,8 +147,6 @@ def _qr_code(text: str) -> str:
     """Return a QR code of half blocks; empty where it does not fit or be seen."""
     if not sys.stderr.isatty() or not _shows_blocks():
         return ""
-    import shutil
-
     try:
         import segno
     except ImportError:

@@ -177,6 +177,13 @@ class TestProfile:
         (home / "profiles.toml").write_text(text)
         assert "line" in trouble("profile")["found"]
 
+    def test_a_store_of_its_own(self, home, server, tmp_path):
+        """A profile that keeps its tokens elsewhere has that place examined."""
+        logged_in(server, "work", store=str(tmp_path / "elsewhere"))
+        places = [c for c in told("doctor", "work") if c["name"] == "store"]
+        assert places[-1]["profile"] == "work"
+        assert str(tmp_path / "elsewhere") in places[-1]["found"]
+
     def test_a_server_that_is_down(self, home, server):
         """It is a problem, even where metadata are kept."""
         logged_in(server, "work")

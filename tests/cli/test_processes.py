@@ -140,6 +140,22 @@ def test_ctrl_c_ends_a_login(home, server, browser, tmp_path, how):
     assert eventually(lambda: family(tmp_path) == [])
 
 
+def test_ctrl_c_while_the_modules_load():
+    """It ends with 130, too, and without a traceback."""
+    code = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'oauth_auth.cli.group': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from oauth_auth.cli import main; main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_ctrl_c_at_a_question(home, server):
     """The prompt for a secret can be left, too."""
     with Terminal("login", "work", *options_of(server), "--client-secret") as terminal:
@@ -168,6 +184,14 @@ class TestTerminal:
             assert terminal.end() == 0
         last = terminal.shown.rpartition("Logged in")[0].rpartition("\r")[2]
         assert "Waiting" not in last
+
+    def test_a_countdown_in_a_narrow_terminal(self, home, server, browser):
+        """Its line is cut, since one that is wrapped could not be drawn over."""
+        with Terminal("login", "work", *options_of(server), columns=24) as terminal:
+            terminal.until("Waiting for you: 2:5")
+            browser.touch()
+            assert terminal.end() == 0
+        assert "left" not in terminal.shown
 
     @pytest.mark.parametrize(
         ("columns", "lines", "shown"),
