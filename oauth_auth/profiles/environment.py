@@ -193,7 +193,15 @@ def _named(found: Mapping[str, str], prefix: str) -> tuple[str, dict[str, Any]]:
     if "store" in settings:
         from oauth_auth.stores.file import FileStore
 
-        settings["store"] = FileStore(own_path(settings["store"], f"{prefix}STORE"))
+        try:
+            path = own_path(settings["store"], "store")
+        except errors.ConfigurationError:
+            path = None
+        if path is None:
+            raise errors.ConfigurationError(
+                f'{prefix}STORE must be an absolute path, or begin with "~/"'
+            )
+        settings["store"] = FileStore(path)
     return found["PROFILE"], settings
 
 

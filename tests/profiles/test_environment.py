@@ -255,6 +255,13 @@ class TestWhatIsRefused:
         assert "which has: gh" in said
         assert VALUE not in said
 
+    def test_a_store_beside_a_profile(self, say):
+        """It is checked, and not repeated, as without one."""
+        Profiles().save(Profile(name="gh", preset="github", client_id="x"))
+        say(PROFILE="gh", STORE=VALUE)
+        assert "OAUTH_AUTH_STORE must be an absolute path" in refused()
+        assert VALUE not in refused()
+
     def test_a_missing_secret_is_named_when_it_is_needed(self, say, monkeypatch):
         """The reference is read at the request."""
         say(TOKEN_ENDPOINT=TOKEN_ENDPOINT, CLIENT_ID="reports", CLIENT_SECRET=VALUE)
