@@ -133,6 +133,9 @@ client_id='Iv1.8a61f9b3a7aba')
             object.__setattr__(self, each.name, value)
         self._check()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_dict, (self.name, self.to_dict())
+
     # -- what it is for -------------------------------------------------------------
 
     def build_grant(self) -> Grant:

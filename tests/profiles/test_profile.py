@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import pickle
 
 import pytest
 
@@ -136,6 +137,12 @@ class TestWhatBecomesOfIt:
         assert profile.settings() == {}
         assert hash(profile) == hash(dataclasses.replace(profile))
         assert dataclasses.replace(profile, client_id="other").client_id == "other"
+
+    def test_it_travels(self):
+        """To other processes, and as a copy; it has nothing to hide."""
+        profile = Profile.from_dict("p", EVERYTHING)
+        assert pickle.loads(pickle.dumps(profile)) == profile
+        assert copy.deepcopy(profile) == profile
 
     def test_none_means_not_given(self):
         """As in the arguments of the grants."""
