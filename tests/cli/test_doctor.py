@@ -99,7 +99,14 @@ class TestStore:
         path.chmod(0o644)
         check = trouble("store", code=0)
         assert str(path) in check["found"]
-        assert check["remedy"].startswith("run: chmod -R")
+        assert f"run: chmod -R go= {home}" in check["remedy"]
+
+    def test_a_trouble_is_said_once(self, work, home):
+        """The library's own warning about it is not printed besides."""
+        (home / "records" / record_of(work)[0]).chmod(0o644)
+        done = run("doctor")
+        assert "could be read by others" in done.stdout
+        assert done.stderr == ""
 
     def test_a_full_disk(self, work, monkeypatch):
         """Without room for a token nothing could be saved."""

@@ -110,9 +110,9 @@ def _permissions(store: FileStore) -> Iterator[Check]:
     if loose:
         yield warning(
             "store",
-            f"{len(loose)} files can be read by others, such as {loose[0]}; they are "
-            "encrypted",
-            f"run: chmod -R go= {store.path}",
+            f"{len(loose)} files could be read by others, such as {loose[0]}; they are "
+            "encrypted, and made private when they are read",
+            f"find out what loosened them, and run: chmod -R go= {store.path}",
         )
     elif not os.access(store.path, os.W_OK | os.X_OK):
         yield problem(
