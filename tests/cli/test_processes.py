@@ -82,7 +82,7 @@ def test_a_device_login(home, server, tmp_path):
     """The code is shown, and the login ends as soon as somebody has entered it."""
     with started(tmp_path, "login", "tv", *options_of(server), "--device") as process:
         server.approve_device(lines_until(process.stderr, CODE))
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     assert "Logged in" in out
     assert profile_of("tv")["grant"] == "device_code"
@@ -93,7 +93,7 @@ def test_a_device_login_that_is_denied(home, server, tmp_path):
     """Exit code 5, and no profile."""
     with started(tmp_path, "login", "tv", *options_of(server), "--device") as process:
         server.deny_device(lines_until(process.stderr, CODE))
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=100)
     assert process.returncode == 5
     assert "access_denied" in err
     assert Profiles().names() == []
@@ -122,7 +122,7 @@ def test_the_address_is_read_from_a_pipe(home, server, tmp_path):
     )
     with process:
         url = lines_until(process.stderr, URL)
-        _, err = process.communicate(f"{follow(url)}\n", timeout=60)
+        _, err = process.communicate(f"{follow(url)}\n", timeout=100)
     assert process.returncode == 0, err
 
 
@@ -132,9 +132,9 @@ def test_ctrl_c_ends_a_login(home, server, browser, tmp_path, how):
     with started(tmp_path, "login", "work", *options_of(server), *how) as process:
         lines_until(process.stderr, re.compile("Waiting for you"))
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        assert process.wait(100) == 130
         browser.touch()  # it has the pipes, too
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=100)
     assert "Traceback" not in out + err
     assert Profiles().names() == []
     assert eventually(lambda: family(tmp_path) == [])
@@ -179,7 +179,7 @@ class TestTerminal:
     def test_a_countdown(self, home, server, browser):
         """The time left is redrawn in its line, and gone at the end."""
         with Terminal("login", "work", *options_of(server)) as terminal:
-            terminal.until("Waiting for you: 2:5")
+            terminal.until("Waiting for you: 2:")
             browser.touch()
             assert terminal.end() == 0
         last = terminal.shown.rpartition("Logged in")[0].rpartition("\r")[2]
@@ -188,7 +188,7 @@ class TestTerminal:
     def test_a_countdown_in_a_narrow_terminal(self, home, server, browser):
         """Its line is cut, since one that is wrapped could not be drawn over."""
         with Terminal("login", "work", *options_of(server), columns=24) as terminal:
-            terminal.until("Waiting for you: 2:5")
+            terminal.until("Waiting for you: 2:")
             browser.touch()
             assert terminal.end() == 0
         assert "left" not in terminal.shown

@@ -1,6 +1,7 @@
 """`oauth-auth status`: what it says of each state, and that it renews nothing."""
 
 import json
+import re
 import time
 
 import pytest
@@ -17,8 +18,9 @@ def test_logged_in(work, server):
     """Who, at which server, with which scope, until when; exit code 0."""
     text = run("status", "work").stdout
     assert text.startswith("work: logged in\n")
-    for part in (server.issuer, "public (authorization_code)", "read write", "in 59 m"):
+    for part in (server.issuer, "public (authorization_code)", "read write"):
         assert part in text
+    assert re.search(r"expires in 5\d min", text)
     assert "yes: before the token expires" in text
 
 
@@ -121,7 +123,7 @@ def test_a_hold_is_shown_with_its_end(work, server):
     assert found["mark"] == "hold"
     assert found["renewable"] is False
     assert found["held_until"] > time.time()
-    assert "tried again in 9 min" in run("status", "work").stdout
+    assert re.search(r"tried again in \d min", run("status", "work").stdout)
 
 
 def test_all_profiles_in_a_table(work, server):
