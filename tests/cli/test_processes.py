@@ -135,7 +135,8 @@ def test_ctrl_c_ends_a_login(home, server, browser, tmp_path, how):
         assert process.wait(100) == 130
         browser.touch()  # it has the pipes, too
         out, err = process.communicate(timeout=100)
-    assert "Traceback" not in out + err
+    # The browser's complaint, that nobody listens any more, may be there.
+    assert "KeyboardInterrupt" not in out + err
     assert Profiles().names() == []
     assert eventually(lambda: family(tmp_path) == [])
 
