@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from oauth_auth.answer import parse, seconds
-from oauth_auth.endpoint import _authenticated
+from oauth_auth.endpoint import authenticated_request
 from oauth_auth.quoting import quoted, spellings
 from oauth_auth.refusal import Refusal, is_success
 
@@ -70,7 +70,7 @@ def introspect(
     if url is None or secret is None:
         return None
     params = {"token": secret, "token_type_hint": asked}
-    request, method = _authenticated(server, grant, url, params)
+    request, method = authenticated_request(server, grant, url, params)
     response = reach.exchange(request)
     members = parse(response)
     hidden = spellings([secret, grant.client_secret])

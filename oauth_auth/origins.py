@@ -110,13 +110,20 @@ class Origins:
             self._decided[prefix] = origin
         return origin
 
+    def lists(self, url: str) -> bool:
+        """Whether a URL's origin is among those that were given."""
+        origin = origin_of(url)
+        # An asterisk in the URL itself is no wildcard.
+        return (
+            self._allowed is not None
+            and "*" not in origin
+            and not self._allowed.isdisjoint((origin, _wildcard_of(origin)))
+        )
+
     def _decide(self, url: str) -> str | None:
         origin = origin_of(url)
         if self._allowed is not None:
-            # An asterisk in the URL itself is no wildcard.
-            if "*" not in origin and not self._allowed.isdisjoint(
-                (origin, _wildcard_of(origin))
-            ):
+            if self.lists(url):
                 return origin
             _say_once(self._allowed, origin)
             return None

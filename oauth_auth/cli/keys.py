@@ -163,9 +163,9 @@ def _print(
             ("store", str(store.path), ""),
             ("newest key", key_ids[-1], ""),
             ("older keys", ", ".join(key_ids[:-1]) or "none", ""),
-            ("sealed anew", f"{outcome.done} files", ""),
-            ("left alone", f"{outcome.already} files had it already", ""),
-            ("taken out", f"{dropped} keys" if dropped else "", ""),
+            ("sealed anew", _number(outcome.done, "file"), ""),
+            ("left alone", f"{_number(outcome.already, 'file')}, done before", ""),
+            ("taken out", _number(dropped, "key") if dropped else "", ""),
         ]
     )
     for failure in outcome.failures:
@@ -180,3 +180,7 @@ def _print(
         "When every program that uses this store has been started anew, take the older "
         f"keys out {where}"
     )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ import click
 
 from oauth_auth.cli.screen import clean, paragraph, say
 from oauth_auth.cli.words import duration
+from oauth_auth.login.qr import qr_code
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -64,7 +66,7 @@ class Person:
     def _show_code(self, prompt: DevicePrompt) -> None:
         uri = clean(prompt.verification_uri)
         complete = clean(prompt.verification_uri_complete or "")
-        qr = _qr_code(complete or uri)
+        qr = qr_code(complete or uri, sys.stderr)
         paragraph("Open this page on any device:", err=True)
         say(f"\n  {uri}\n", err=True)
         paragraph("and enter this code:", err=True)
@@ -76,7 +78,7 @@ class Person:
             )
             say(f"\n  {complete}\n", err=True)
         if qr:
-            say(qr, err=True)
+            say(qr.rstrip(), err=True)
         self._count_down(prompt.expires_at)
 
     def _count_down(self, end: float) -> None:
@@ -126,7 +128,9 @@ class _Countdown:
         while not self._done.is_set():
             seconds = int(self._left())
             clock = f"{seconds // 60}:{seconds % 60:02}"
-            self._write(f"Waiting for you: {clock} left. Ctrl-C gives up.")
+            text = f"Waiting for you: {clock} left. Ctrl-C gives up."
+            # A line that is wrapped could not be drawn over.
+            self._write(text[: shutil.get_terminal_size().columns - 4])
             self._done.wait(1)
 
     def _write(self, text: str) -> None:
@@ -138,50 +142,3 @@ class _Countdown:
 
     def _left(self) -> float:
         return max(0.0, self._end - time.time())
-
-
-def _qr_code(text: str) -> str:
-    """Return a QR code of half blocks; empty where it does not fit or be seen."""
-    if not sys.stderr.isatty() or not _shows_blocks():
-        return ""
-    import shutil
-
-    try:
-        import segno
-    except ImportError:
-        return ""
-    try:
-        rows = [list(row) for row in segno.make_qr(text, error="l").matrix]
-    except ValueError:  # longer than any QR code
-        return ""
-    lines = _half_blocks(rows)
-    size = shutil.get_terminal_size()
-    if len(lines[0]) + 2 > size.columns or len(lines) + 1 > size.lines:
-        return ""
-    return "\n".join(f"  {line}" for line in lines)
-
-
-def _shows_blocks() -> bool:
-    try:
-        "█▀▄".encode(sys.stderr.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def _half_blocks(rows: list[list[int]]) -> list[str]:
-    """Draw two rows in a line: what is light is drawn, as on a dark terminal.
-
-    The quiet zone of 4 (ISO/IEC 18004 asks for it) is drawn too, so that the code has
-    an edge on a dark terminal; on a light one it is inverted, which phones read.
-    """
-    side = len(rows) + 4
-    light = [[0] * side for _ in range(2)]
-    framed = [*light, *([0, 0, *row, 0, 0] for row in rows), *light]
-    if len(framed) % 2:
-        framed.append([0] * side)
-    blocks = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
-    return [
-        "".join(blocks[bool(a), bool(b)] for a, b in zip(top, below, strict=True))
-        for top, below in zip(framed[::2], framed[1::2], strict=True)
-    ]

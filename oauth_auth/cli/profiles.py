@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from oauth_auth.profiles import Profile
 
 __all__ = ["profiles"]
+
+_SECRETS: Final = ("client_secret", "refresh_token")
+#: Where a secret is, by the kind of its reference.
+_PLACES: Final = {
+    "env": "in the variable {}",
+    "file": "in the file {}",
+    "keyring": "in the keyring, as {}",
+    "store": "sealed in the token store",
+}
 
 
 @click.group(cls=Group)
@@ -110,7 +119,7 @@ def show(name: str, *, as_json: bool) -> None:
         return
     say(f"{name}, in {kept.path}:", style="bold")
     say()
-    facts((key, _text(value), "") for key, value in table_.items())
+    facts((key, _setting(key, value), "") for key, value in table_.items())
     added = {
         key: value
         for key, value in effective.items()
@@ -198,8 +207,13 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return clean(" ".join(map(str, value)))
     if isinstance(value, dict):
-        parts = (
-            key if each is True else f"{key} {each}" for key, each in value.items()
-        )
-        return clean(", ".join(parts))
+        return clean(", ".join(f"{key} = {each}" for key, each in value.items()))
     return clean(value)
+
+
+def _setting(key: str, value: Any) -> str:
+    """Return a setting in words; of a secret the place."""
+    if key not in _SECRETS:
+        return _text(value)
+    ((kind, name),) = value.items()
+    return clean(_PLACES[kind].format(name))

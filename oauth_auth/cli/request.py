@@ -11,7 +11,7 @@ import click
 from oauth_auth.cli.base import Command, Failure
 from oauth_auth.cli.codes import Exit
 from oauth_auth.cli.names import auth_of, complete_profile, known_names
-from oauth_auth.cli.screen import clean, say
+from oauth_auth.cli.screen import clean, encodable, say
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origin_of
 
@@ -34,6 +34,7 @@ _SPACES: Final = frozenset("\t\n\r")
     "--profile",
     "name",
     metavar="NAME",
+    envvar="OAUTH_AUTH_PROFILE",
     shell_complete=complete_profile,
     help="Whose token; by default the one profile whose token may go to URL.",
 )
@@ -158,10 +159,9 @@ def _chosen(url: str) -> str:
 
 def _lists(name: str, url: str) -> bool:
     try:
-        allowed = auth_of(name)._allowed_origins
+        return auth_of(name)._origins.lists(url)
     except errors.OAuthAuthError:
         return False
-    return origin_of(url) in [origin_of(each) for each in allowed or ()]
 
 
 def _check_origin(auth: OAuthAuth, url: str, name: str) -> None:
@@ -172,7 +172,7 @@ def _check_origin(auth: OAuthAuth, url: str, name: str) -> None:
         raise click.UsageError(
             f"{clean(url)} is no URL such as https://api.example.com/"
         )
-    if allowed is not None and origin not in [origin_of(each) for each in allowed]:
+    if allowed is not None and not auth._origins.lists(url):
         raise Failure(
             f"the token of {name} may not go to {origin}, only to "
             f"{', '.join(allowed) or 'nowhere'}; to allow it: oauth-auth login {name} "
@@ -227,4 +227,4 @@ def _print_body(response: Any) -> None:
         return
     # What an API sends must not repaint the terminal.
     shown = "".join(c if c.isprintable() or c in _SPACES else "\ufffd" for c in text)
-    click.echo(shown, nl=not shown.endswith("\n"))
+    click.echo(encodable(shown), nl=not shown.endswith("\n"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "clean",
     "complain",
+    "encodable",
     "facts",
     "fitting",
     "no_color_option",
@@ -64,7 +65,17 @@ def say(text: str = "", *, err: bool = False, style: str = "") -> None:
         err: To standard error.
         style: A colour's name, with "bold" before it if that is wanted.
     """
-    click.echo(_styled(text, style), err=err)
+    click.echo(_styled(encodable(text, err=err), style), err=err)
+
+
+def encodable(text: str, *, err: bool = False) -> str:
+    """Return a text without the characters that the stream cannot show.
+
+    A name in another alphabet must not end a command with a UnicodeEncodeError.
+    """
+    stream = sys.stderr if err else sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def paragraph(text: str, *, err: bool = False, indent: str = "") -> None:
@@ -122,7 +133,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, str]]]) -> Non
 
 
 def _cut(text: str, size: int) -> str:
-    return text if len(text) <= size else f"{text[: size - 1]}…"
+    return text if len(text) <= size else f"{text[: size - 3]}..."
 
 
 def _shrink(sizes: list[int], head: Sequence[str]) -> None:

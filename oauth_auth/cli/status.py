@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["status"]
 
-_GOOD: Final = {"logged in": "green", "renews at next use": "green"}
-
 
 @click.command(cls=Command)
 @profile_argument(required=False)
@@ -232,7 +230,7 @@ def _print_all(reports: list[_Report], *, remote: bool) -> None:
 def _style(found: Standing) -> str:
     if not found.logged_in:
         return "bold red"
-    return f"bold {_GOOD.get(found.state, 'yellow')}"
+    return "bold green" if found.mark is None else "bold yellow"
 
 
 def _short_expiry(found: Standing, now: float) -> str:

@@ -31,7 +31,7 @@ def qr_code(text: str, stream: TextIO) -> str:
 
     Returns:
         The lines; empty where it cannot be shown: segno (extra ``cli``) is not
-        installed, `stream` is no terminal, is too narrow, or knows no such characters.
+        installed, `stream` is no terminal, is too small, or knows no such characters.
     """
     if not stream.isatty() or os.environ.get("TERM") == "dumb":
         return ""
@@ -43,10 +43,11 @@ def qr_code(text: str, stream: TextIO) -> str:
     except (ImportError, ValueError, LookupError):
         return ""  # UnicodeEncodeError, and segno's "too much data", are ValueErrors
     rows = [list(row) for row in code.matrix_iter(border=_BORDER)]
-    if len(rows[0]) >= shutil.get_terminal_size().columns:
-        return ""
     if len(rows) % 2:
         rows.append([0] * len(rows[0]))
+    size = shutil.get_terminal_size()
+    if len(rows[0]) >= size.columns or len(rows) // 2 >= size.lines:
+        return ""
     return "".join(
         f"{_COLOURS}{_line(upper, lower)}{_RESET}\n"
         for upper, lower in zip(rows[::2], rows[1::2], strict=True)

@@ -20,9 +20,8 @@ from oauth_auth.profiles.spelling import closest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["PREFIX", "VARIABLES", "from_environment"]
+__all__ = ["VARIABLES", "from_environment"]
 
-PREFIX: Final = "OAUTH_AUTH_"
 #: By variable, without the prefix: what kind of text it holds.
 _KINDS: Final = {
     "PROFILE": "text",
@@ -61,8 +60,6 @@ VARIABLES: Final = tuple(_KINDS)
 _BESIDE_PROFILE: Final = frozenset(
     {"ALLOWED_ORIGINS", "ACCOUNT", "STORE", "LEEWAY", "BACKGROUND", "TIMEOUT"}
 )
-#: The package's other variables, which mean what they always mean.
-_OTHERS: Final = frozenset({"HOME", "KEY", "KEYRING"})
 #: Characters that an error may have in common with a value: words are that short.
 _QUOTABLE: Final = 6
 _CHOICES: Final = {
@@ -162,13 +159,14 @@ def _found(prefix: str) -> dict[str, str]:
             text = variable if kind == "secret" else os.environ[variable].strip()
             if text and os.environ[variable]:
                 found[name] = text
-        elif name not in _OTHERS or prefix != PREFIX:
-            meant = closest(name, VARIABLES)
-            if meant is not None:
-                raise errors.ConfigurationError(
-                    f"environment variable {variable} is not known; did you mean "
-                    f"{prefix}{meant}?"
-                )
+            continue
+        # The package's other variables, such as OAUTH_AUTH_HOME, are like none of them.
+        meant = closest(name, VARIABLES)
+        if meant is not None:
+            raise errors.ConfigurationError(
+                f"environment variable {variable} is not known; did you mean "
+                f"{prefix}{meant}?"
+            )
     return {name: found[name] for name in VARIABLES if name in found}
 
 
@@ -193,7 +191,15 @@ def _named(found: Mapping[str, str], prefix: str) -> tuple[str, dict[str, Any]]:
     if "store" in settings:
         from oauth_auth.stores.file import FileStore
 
-        settings["store"] = FileStore(own_path(settings["store"], f"{prefix}STORE"))
+        try:
+            path = own_path(settings["store"], "store")
+        except errors.ConfigurationError:
+            path = None
+        if path is None:
+            raise errors.ConfigurationError(
+                f'{prefix}STORE must be an absolute path, or begin with "~/"'
+            )
+        settings["store"] = FileStore(path)
     return found["PROFILE"], settings
 
 

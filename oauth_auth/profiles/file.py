@@ -52,7 +52,7 @@ _defaults: dict[tuple[str | None, ...], Path] = {}
 def default_path() -> Path:
     """Return where the user's profiles are."""
     # Asked for every `OAuthAuth("name")`, so the answer is kept per environment.
-    names = ("OAUTH_AUTH_HOME", "XDG_CONFIG_HOME", "HOME", "APPDATA")
+    names = ("OAUTH_AUTH_HOME", "XDG_CONFIG_HOME", "HOME")
     key = tuple(map(os.environ.get, names))
     path = _defaults.get(key)
     if path is None:

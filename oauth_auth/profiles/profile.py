@@ -128,10 +128,13 @@ client_id='Iv1.8a61f9b3a7aba')
             value = READERS[each.name](value, each.name)
             if isinstance(value, dict):
                 value = MappingProxyType(value)
-            if each.name == "scope" and isinstance(value, tuple):
-                value = self._separator().join(value)
+            if each.name == "scope":
+                value = self._joined(value)
             object.__setattr__(self, each.name, value)
         self._check()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_dict, (self.name, self.to_dict())
 
     # -- what it is for -------------------------------------------------------------
 
@@ -226,9 +229,14 @@ client_id='Iv1.8a61f9b3a7aba')
             return f"{scope} {offline}" if scope else offline
         return scope
 
-    def _separator(self) -> str:
+    def _joined(self, scope: str | tuple[str, ...]) -> str | None:
         preset = self._preset()
-        return " " if preset is None else preset.scope_separator
+        separator = " " if preset is None else preset.scope_separator
+        # No scope has a space in it (RFC 6749 section 3.3), whatever a server wants
+        # between two.
+        if isinstance(scope, str):
+            scope = tuple(scope.split()) if separator != " " else (scope,)
+        return separator.join(scope) or None
 
     def _of_preset(self, name: str) -> Any:
         preset = self._preset()

@@ -28,9 +28,7 @@ def configured(name: str, given: Mapping[str, Any]) -> tuple[Grant, dict[str, An
     settings = profile.settings()
     grant = profile.build_grant()
     # `oauth-auth login NAME` makes the profile's own login, in its own store.
-    if any(given.get(key, settings.get(key)) != settings.get(key) for key in _PLACE):
-        grant = grant.without_profile()
+    for key in ("store", "account"):
+        if key in given and given[key] != settings.get(key):
+            grant = grant.without_profile()
     return grant, {**settings, **given}
-
-
-_PLACE = ("store", "account")

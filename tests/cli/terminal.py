@@ -34,7 +34,7 @@ class Terminal:
         #: All that was shown so far.
         self.shown = ""
 
-    def until(self, text, seconds=60):
+    def until(self, text, seconds=100):
         """Read until a text is shown."""
         deadline = time.monotonic() + seconds
         while text not in self.shown:
@@ -49,7 +49,7 @@ class Terminal:
         """Send a signal, as the terminal does for Ctrl-C."""
         self._process.send_signal(number)
 
-    def end(self, seconds=60):
+    def end(self, seconds=100):
         """Read to the end; return the exit code."""
         deadline = time.monotonic() + seconds
         while self._read(deadline):

@@ -99,7 +99,14 @@ class TestStore:
         path.chmod(0o644)
         check = trouble("store", code=0)
         assert str(path) in check["found"]
-        assert check["remedy"].startswith("run: chmod -R")
+        assert f"run: chmod -R go= {home}" in check["remedy"]
+
+    def test_a_trouble_is_said_once(self, work, home):
+        """The library's own warning about it is not printed besides."""
+        (home / "records" / record_of(work)[0]).chmod(0o644)
+        done = run("doctor")
+        assert "could be read by others" in done.stdout
+        assert done.stderr == ""
 
     def test_a_full_disk(self, work, monkeypatch):
         """Without room for a token nothing could be saved."""
@@ -176,6 +183,13 @@ class TestProfile:
         text = '[broken]\nclient_id = "x"\nissuer = "nonsense"\n'
         (home / "profiles.toml").write_text(text)
         assert "line" in trouble("profile")["found"]
+
+    def test_a_store_of_its_own(self, home, server, tmp_path):
+        """A profile that keeps its tokens elsewhere has that place examined."""
+        logged_in(server, "work", store=str(tmp_path / "elsewhere"))
+        places = [c for c in told("doctor", "work") if c["name"] == "store"]
+        assert places[-1]["profile"] == "work"
+        assert str(tmp_path / "elsewhere") in places[-1]["found"]
 
     def test_a_server_that_is_down(self, home, server):
         """It is a problem, even where metadata are kept."""

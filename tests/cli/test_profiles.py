@@ -45,7 +45,7 @@ def test_show_tells_what_is_set_and_what_a_preset_adds(home):
 
     Profiles().save(Profile(name="gh", preset="github", **options))
     text = run("profiles", "show", "gh").stdout
-    assert "env GH_SECRET" in text
+    assert "in the variable GH_SECRET" in text
     assert "and from the preset:" in text
     assert "https://github.com/login/oauth/authorize" in text
     found = told("profiles", "show", "gh")

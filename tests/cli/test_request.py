@@ -130,6 +130,25 @@ def test_the_profile_is_chosen_by_where_its_token_may_go(work, server):
     assert "make one" not in done.stderr
 
 
+def test_the_profile_is_named_by_a_variable(work, server, monkeypatch):
+    """OAUTH_AUTH_PROFILE names it, as for `OAuthAuth.from_env()`."""
+    saved(server, "other", account="me")
+    monkeypatch.setenv("OAUTH_AUTH_PROFILE", "work")
+    run("request", "GET", server.api_url)
+    run("request", "GET", server.api_url, "--profile", "other", code=3)
+
+
+def test_a_wildcard_counts(home, server):
+    """An origin that a wildcard covers chooses the profile, and is allowed."""
+    saved(server, "work", account="a", allowed_origins=["https://*.example.com"])
+    saved(server, "other", account="b", allowed_origins=["https://other.example"])
+    done = run("request", "GET", "https://api.example.com/", code=3)
+    assert "oauth-auth login work" in done.stderr
+    url = "https://a.b.example.com/"
+    done = run("request", "GET", url, "--profile", "work", code=2)
+    assert "may not go to https://a.b.example.com" in done.stderr
+
+
 def test_without_any_profile(home):
     """How to make one is said."""
     done = run("request", "GET", "https://api.example.com/", code=2)

@@ -1,6 +1,7 @@
 """`oauth-auth status`: what it says of each state, and that it renews nothing."""
 
 import json
+import re
 import time
 
 import pytest
@@ -17,8 +18,9 @@ def test_logged_in(work, server):
     """Who, at which server, with which scope, until when; exit code 0."""
     text = run("status", "work").stdout
     assert text.startswith("work: logged in\n")
-    for part in (server.issuer, "public (authorization_code)", "read write", "in 59 m"):
+    for part in (server.issuer, "public (authorization_code)", "read write"):
         assert part in text
+    assert re.search(r"expires in 5\d min", text)
     assert "yes: before the token expires" in text
 
 
@@ -42,6 +44,13 @@ def test_who_is_read_from_the_id_token(home, server):
     logged_in(server, "work", scope="openid")
     assert told("status", "work")["who"] == "alice@example.com"
     assert "alice@example.com" in run("status").stdout
+
+
+def test_what_a_server_says_does_not_repaint_the_terminal(home, server):
+    """A name with control characters in it is shown without them."""
+    server.configure(id_token_claims={"email": "al\x1b[2Jice\n\u202e"})
+    logged_in(server, "work", scope="openid")
+    assert told("status", "work")["who"] == "al [2Jice"
 
 
 def test_no_secret_is_shown(work):
@@ -114,7 +123,7 @@ def test_a_hold_is_shown_with_its_end(work, server):
     assert found["mark"] == "hold"
     assert found["renewable"] is False
     assert found["held_until"] > time.time()
-    assert "tried again in 9 min" in run("status", "work").stdout
+    assert re.search(r"tried again in \d min", run("status", "work").stdout)
 
 
 def test_all_profiles_in_a_table(work, server):

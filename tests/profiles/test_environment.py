@@ -19,7 +19,7 @@ from oauth_auth.http_clients.httpx import HttpxAuth
 from oauth_auth.http_clients.httpx2 import Httpx2Auth
 from oauth_auth.http_clients.requests import RequestsAuth
 from oauth_auth.profiles import Profile, Profiles
-from oauth_auth.profiles.environment import VARIABLES
+from oauth_auth.profiles.environment import _BESIDE_PROFILE, VARIABLES
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 
 VALUE = "Zq7-client-secret-value"
@@ -240,7 +240,9 @@ class TestWhatIsRefused:
         assert f"did you mean OAUTH_AUTH_{right}?" in said
         assert VALUE not in said
 
-    @pytest.mark.parametrize("name", ["COLOUR", "REQUIRE_SERVERS", "HOME", "KEY"])
+    @pytest.mark.parametrize(
+        "name", ["COLOUR", "REQUIRE_SERVERS", "HOME", "KEY", "KEYRING", "COVERAGE"]
+    )
     def test_others_variables_are_let_alone(self, say, name):
         """A prefix may be an application's own."""
         say(ISSUER=ISSUER, CLIENT_ID="reports", **{name: "x"})
@@ -254,6 +256,24 @@ class TestWhatIsRefused:
         assert "OAUTH_AUTH_PROFILE" in said
         assert "which has: gh" in said
         assert VALUE not in said
+
+    @pytest.mark.parametrize("name", sorted(set(VARIABLES) - _BESIDE_PROFILE))
+    def test_what_a_profile_says_is_not_said_beside_it(self, say, name):
+        """Nobody could tell which of the two counts."""
+        Profiles().save(Profile(name="gh", preset="github", client_id="x"))
+        say(**{name: VALUE})
+        say(PROFILE="gh")
+        if name == "PROFILE":
+            assert OAuthAuth.from_env()._profile == "gh"
+            return
+        assert f"OAUTH_AUTH_{name} is set too" in refused()
+
+    def test_a_store_beside_a_profile(self, say):
+        """It is checked, and not repeated, as without one."""
+        Profiles().save(Profile(name="gh", preset="github", client_id="x"))
+        say(PROFILE="gh", STORE=VALUE)
+        assert "OAUTH_AUTH_STORE must be an absolute path" in refused()
+        assert VALUE not in refused()
 
     def test_a_missing_secret_is_named_when_it_is_needed(self, say, monkeypatch):
         """The reference is read at the request."""

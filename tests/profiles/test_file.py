@@ -245,6 +245,15 @@ class TestReadingAgain:
         other.replace(profiles.path)
         assert profiles.names() == ["reports", "gitlab"]
 
+    def test_a_file_that_goes_while_it_is_looked_at(self, profiles, monkeypatch):
+        """Some editors remove it before they write the new one."""
+
+        def gone(found):
+            profiles.path.unlink()
+
+        monkeypatch.setattr(profiles, "_check", gone)
+        assert profiles.names() == []
+
     def test_a_file_that_goes_and_comes_is_followed(self, profiles):
         """Nothing is remembered of one that is gone."""
         os.utime(profiles.path, (1e9, 1e9))
@@ -315,6 +324,20 @@ class TestWriting:
         with pytest.raises(errors.ConfigurationError, match="edit it by hand"):
             profiles.save(a_profile())
         assert profiles.path.read_text() == BY_HAND
+
+    def test_a_text_that_only_the_reader_understands(self, profiles, monkeypatch):
+        """There are two parsers, and they may differ."""
+        import tomlkit
+
+        def fail(text):
+            raise RecursionError(text)
+
+        monkeypatch.setattr(tomlkit, "parse", fail)
+        with pytest.raises(errors.ConfigurationError) as caught:
+            profiles.save(a_profile())
+        assert "RecursionError" in str(caught.value)
+        assert "by hand" in str(caught.value)
+        assert caught.value.__context__ is None
 
     def test_tables_in_pieces_are_one_profile(self, profiles):
         """TOML lets people write a table's parts far from each other."""

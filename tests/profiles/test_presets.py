@@ -234,7 +234,8 @@ class TestWhatWins:
 class TestRequests:
     @pytest.mark.parametrize("name", ["slack", "strava"])
     def test_scopes_with_commas_between(self, name):
-        """A list becomes what the server understands; a text is sent as it is."""
+        """Lists and spaces become what the server understands."""
+        assert url_of(made(name, scope="a:read b"))["scope"] == "a:read,b"
         assert url_of(made(name, scope=["a:read", "b"]))["scope"] == "a:read,b"
         assert url_of(made(name, scope="a:read,b"))["scope"] == "a:read,b"
         assert url_of(made("github", scope=["a", "b"]))["scope"] == "a b"

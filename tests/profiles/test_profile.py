@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import pickle
 
 import pytest
 
@@ -137,6 +138,16 @@ class TestWhatBecomesOfIt:
         assert hash(profile) == hash(dataclasses.replace(profile))
         assert dataclasses.replace(profile, client_id="other").client_id == "other"
 
+    def test_it_travels(self):
+        """To other processes, and as a copy; it has nothing to hide."""
+        profile = Profile.from_dict("p", EVERYTHING)
+        assert pickle.loads(pickle.dumps(profile)) == profile
+        assert copy.deepcopy(profile) == profile
+
+    def test_none_means_not_given(self):
+        """As in the arguments of the grants."""
+        assert made(grant=None, extra=None, resource=None, background=None) == made()
+
     def test_a_store_may_begin_with_the_home_directory(self, monkeypatch, tmp_path):
         """A file that people share between machines does so."""
         monkeypatch.setenv("HOME", str(tmp_path))
@@ -195,6 +206,7 @@ class TestWhatIsRefused:
             ("allowed_origins", ["api.example.com"], "no URL"),
             ("allowed_origins", ["https://*.com"], "asterisk"),
             ("store", "cache", "absolute"),
+            ("store", "~nobody-of-this-name/x", "home directory"),
             ("leeway", -1, "0 seconds or more"),
             ("leeway", True, "seconds"),
             ("timeout", 0, "more than 0"),

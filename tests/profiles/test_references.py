@@ -178,7 +178,7 @@ class TestKeyring:
             source.reveal()
 
     def test_a_keyring_that_waits_for_a_person(self, keyring, monkeypatch):
-        """A machine without a screen must not hang for ever (M91)."""
+        """A machine without a screen must not hang for ever."""
         enough = threading.Event()
         keyring.get_password = lambda _service, _user: enough.wait() and None
         monkeypatch.setattr(system_keyring, "_SECONDS", 0.02)

@@ -9,8 +9,13 @@ import threading
 import pytest
 
 from oauth_auth import FileStore, FromEnv
-from oauth_auth.errors import ConfigurationError, KeyMismatch, TokenStoreError
-from oauth_auth.stores import rotation
+from oauth_auth.errors import (
+    ConfigurationError,
+    KeyMismatch,
+    StoreNotWritable,
+    TokenStoreError,
+)
+from oauth_auth.stores import disk, rotation
 from oauth_auth.stores.base import Journal, Mark
 from oauth_auth.stores.keys import new_key
 
@@ -168,6 +173,23 @@ def test_what_cannot_be_opened_is_named_and_the_rest_done(store):
     assert outcome.done == 4
     assert len(outcome.failures) == 1
     assert str(store.path / "records" / "aa") in outcome.failures[0]
+
+
+def test_a_dead_workers_answer_is_put_in_place_first(store, monkeypatch):
+    """A complete answer that was not renamed yet is the newest token, and stays."""
+
+    def dies(source, target):
+        raise OSError("killed just before the rename")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "replace", dies)
+        with pytest.raises(StoreNotWritable):
+            with store.lock("bb", timeout=5) as transaction:
+                transaction.save(transaction.read().succeed(lineage="newest"))
+    rotation.add_key(store)
+    assert finished(store).failures == ()
+    assert rotation.drop_old_keys(store) == 1
+    assert fresh(store).read("bb").lineage == "newest"
 
 
 @pytest.mark.parametrize("suffix", [".mark", ".next"])

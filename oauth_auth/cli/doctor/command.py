@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +16,7 @@ from oauth_auth.cli.names import known_names, profile_argument
 from oauth_auth.cli.screen import clean, paragraph, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from oauth_auth.cli.doctor.check import Check
 
@@ -62,9 +64,10 @@ def doctor(name: str | None, *, as_json: bool) -> int:
         if not as_json:
             say()
 
-    look(None, check_machine(default_store()))
-    for each in [name] if name else known_names():
-        look(each, check_profile(each))
+    with _quiet():
+        look(None, check_machine(default_store()))
+        for each in [name] if name else known_names():
+            look(each, check_profile(each))
     count = {
         state: sum(check.state == state for _, check in found) for state in _STYLES
     }
@@ -74,6 +77,18 @@ def doctor(name: str | None, *, as_json: bool) -> int:
     else:
         _print_end(count)
     return Exit.FAILED if count["problem"] else Exit.DONE
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the library's warnings, which the checks say in their own words."""
+    log = logging.getLogger("oauth_auth")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _print(check: Check) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from oauth_auth.stores.file import FileStore
 
-__all__ = ["check_machine"]
+__all__ = ["check_machine", "check_store"]
 
 _LIBRARIES: Final = (
     "requests",
@@ -57,7 +57,7 @@ _CONTENDER: Final = (
 def check_machine(store: FileStore) -> Iterator[Check]:
     """Check everything that no profile is needed for."""
     yield _versions()
-    yield from _store(store)
+    yield from check_store(store)
     yield from _environment()
 
 
@@ -70,7 +70,8 @@ def _versions() -> Check:
     return ok("versions", ", ".join(found))
 
 
-def _store(store: FileStore) -> Iterator[Check]:
+def check_store(store: FileStore) -> Iterator[Check]:
+    """Check a store's directory, filesystem, locks and keys."""
     path = store.path
     if not path.exists():
         yield ok("store", f"{path}; it is made by the first login")
@@ -109,9 +110,9 @@ def _permissions(store: FileStore) -> Iterator[Check]:
     if loose:
         yield warning(
             "store",
-            f"{len(loose)} files can be read by others, such as {loose[0]}; they are "
-            "encrypted",
-            f"run: chmod -R go= {store.path}",
+            f"{len(loose)} files could be read by others, such as {loose[0]}; they are "
+            "encrypted, and made private when they are read",
+            f"find out what loosened them, and run: chmod -R go= {store.path}",
         )
     elif not os.access(store.path, os.W_OK | os.X_OK):
         yield problem(

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 from oauth_auth.cli.base import as_line
 from oauth_auth.cli.doctor.check import Check, ok, problem, warning
+from oauth_auth.cli.doctor.machine import check_store
 from oauth_auth.cli.names import auth_of
 from oauth_auth.cli.words import duration, moment
 from oauth_auth.lazy_errors import errors
 from oauth_auth.server import is_loopback
+from oauth_auth.stores.file import FileStore, default_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +48,8 @@ def check_profile(name: str) -> Iterator[Check]:
         return
     grant = auth._grant
     yield ok("profile", f"{grant.grant_type.rpartition(':')[2]} at {grant.server.name}")
+    if isinstance(auth._store, FileStore) and auth._store != default_store():
+        yield from check_store(auth._store)
     server, response = None, None
     try:
         server, response = _fetched(auth, terms)
