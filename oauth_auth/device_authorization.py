@@ -67,14 +67,16 @@ def ask_for_device_code(
 
 def _device_answer(members: Members) -> DeviceAnswer | None:
     device_code = members.secret("device_code")
+    # For the person's eyes, so no secrets; of what is not printable there is none.
     texts = {
-        name: found.reveal() if (found := members.secret(name)) else None
+        name: found if isinstance(found, str) and found.isprintable() else None
         for name in (
             "user_code",
             "verification_uri",
             "verification_uri_complete",
             "verification_url",  # Google's, and that of the RFC's drafts
         )
+        for found in (members.get(name),)
     }
     uri = texts["verification_uri"] or texts["verification_url"]
     user_code = texts["user_code"]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+#: Milliseconds; a machine that is busy with other tests is slow.
+_PATIENCE = 120_000
 #: Without the others it looks up its maker's hosts, which a test must not need.
 _OPTIONS = [
     "--no-sandbox",
@@ -45,9 +47,10 @@ def main():
     directory, answer, url = sys.argv[1:]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=executable(), args=_OPTIONS
+            executable_path=executable(), args=_OPTIONS, timeout=_PATIENCE
         )
         page = browser.new_page(viewport={"width": 900, "height": 560})
+        page.set_default_timeout(_PATIENCE)
         try:
             log_in(page, url, agree=answer == "agree")
         finally:

@@ -37,7 +37,7 @@ def log_in(oidc_provider, tmp_path, monkeypatch):
         command = [sys.executable, "-m", "tests.login.chromium", tmp_path, answer]
         browser = f"{shlex.join(map(str, command))} %s"
         with started(tmp_path, "login", "work", BROWSER=browser) as process:
-            _, said = process.communicate(timeout=100)
+            _, said = process.communicate(timeout=200)
         shown = {
             name: (tmp_path / f"page.{name}").read_text("utf-8")
             for name in ("txt", "url")
