@@ -13,7 +13,7 @@ from typing import Final
 __all__ = ["main"]
 
 #: What the extra brings; click alone is on many machines for other reasons.
-_EXTRA: Final = ("click", "rich", "httpx2")
+_EXTRA: Final = ("click", "rich", "httpx2", "tomlkit")
 _INTERRUPTED: Final = 130
 
 

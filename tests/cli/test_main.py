@@ -74,7 +74,7 @@ def test_unknown_command_is_exit_code_2():
     assert "lgoin" in result.output
 
 
-@pytest.mark.parametrize("module", ["click", "rich", "httpx2"])
+@pytest.mark.parametrize("module", ["click", "rich", "httpx2", "tomlkit"])
 def test_missing_extra_is_one_clear_line(module):
     """Without one of the extra's packages a line says what to install, with code 2."""
     code = f"import sys; sys.modules[{module!r}] = None; sys.argv = ['x', 'keys']"
