@@ -52,11 +52,26 @@ def test_options_change_a_profile_that_is_there(home, server, browser):
     }
 
 
+def test_parameters_of_the_login_page(home, server, browser):
+    """They are sent, kept, and added to by later logins; others are refused."""
+    run("login", "work", *options_of(server), "--param", "prompt=consent")
+    run("login", "work", "--param", "login_hint=me")
+    assert params_of(browser.opened[1])["prompt"] == "consent"
+    assert params_of(browser.opened[1])["login_hint"] == "me"
+    for wrong in ("prompt", "=consent"):
+        assert "NAME=VALUE" in run("login", "work", "--param", wrong, code=2).stderr
+
+
 @pytest.mark.parametrize(
     ("options", "setting", "value"),
     [
         (["--scope", "read", "--scope", "write"], "scope", "read write"),
         (["--audience", "api"], "audience", "api"),
+        (
+            ["--param", "prompt=consent", "--param", "login_hint=me=you"],
+            "authorization_extra",
+            {"prompt": "consent", "login_hint": "me=you"},
+        ),
         (["--account", "me"], "account", "me"),
         (
             [

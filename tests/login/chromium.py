@@ -5,6 +5,7 @@ and leaves in the directory what the browser shows in the end: ``page.png``,
 ``page.txt`` and ``page.url``.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -45,6 +46,8 @@ def log_in(page, url, *, agree):
 def main():
     """Log in as the arguments say."""
     directory, answer, url = sys.argv[1:]
+    # A test's directory is too long for the path of a socket, which it makes there.
+    os.environ.pop("TMPDIR", None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable(), args=_OPTIONS, timeout=_PATIENCE

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from oauth_auth import OAuthAuth
-from oauth_auth.profiles import Profile, Profiles
 from tests.cli.processes import started
 from tests.login import chromium
 from tests.processes.workers import run_steadily
@@ -22,21 +21,16 @@ def log_in(oidc_provider, tmp_path, monkeypatch):
     if chromium.executable() is None:
         unavailable("there is no chromium on PATH; install Debian's package chromium")
     monkeypatch.setenv("OAUTH_AUTH_HOME", str(tmp_path / "home"))
-    Profiles().save(
-        Profile(
-            name="work",
-            issuer=oidc_provider.issuer,
-            client_id="native",
-            scope="openid offline_access read",
-            redirect_uris=("http://127.0.0.1/callback",),
-            authorization_extra={"prompt": "consent"},
-        )
-    )
+    options = [
+        *("--issuer", oidc_provider.issuer, "--client-id", "native"),
+        *("--scope", "openid offline_access read", "--param", "prompt=consent"),
+        *("--redirect-uri", "http://127.0.0.1/callback"),
+    ]
 
     def run(answer):
         command = [sys.executable, "-m", "tests.login.chromium", tmp_path, answer]
         browser = f"{shlex.join(map(str, command))} %s"
-        with started(tmp_path, "login", "work", BROWSER=browser) as process:
+        with started(tmp_path, "login", "work", *options, BROWSER=browser) as process:
             _, said = process.communicate(timeout=200)
         shown = {
             name: (tmp_path / f"page.{name}").read_text("utf-8")
