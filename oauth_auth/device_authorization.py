@@ -69,7 +69,7 @@ def _device_answer(members: Members) -> DeviceAnswer | None:
     device_code = members.secret("device_code")
     # For the person's eyes, so no secrets; of what is not printable there is none.
     texts = {
-        name: found if isinstance(found, str) and found.isprintable() else None
+        name: found if isinstance(found, str) and found.isprintable() else ""
         for name in (
             "user_code",
             "verification_uri",
@@ -80,7 +80,7 @@ def _device_answer(members: Members) -> DeviceAnswer | None:
     }
     uri = texts["verification_uri"] or texts["verification_url"]
     user_code = texts["user_code"]
-    if device_code is None or user_code is None or uri is None:
+    if device_code is None or not user_code or not uri:
         return None
     expires_in = seconds(members.get("expires_in"))
     interval = seconds(members.get("interval"))
@@ -88,7 +88,7 @@ def _device_answer(members: Members) -> DeviceAnswer | None:
         device_code,
         user_code,
         uri,
-        texts["verification_uri_complete"],
+        texts["verification_uri_complete"] or None,
         expires_in if expires_in and expires_in > 0 else _LIFE,
         # Section 3.2: 5 seconds if the server does not say, or says nonsense.
         interval if interval and interval > 0 else _INTERVAL,

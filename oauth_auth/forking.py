@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["admit", "flight"]
+__all__ = ["admit", "flight", "importing"]
 
 #: The most seconds for which a fork waits for exchanges, or an exchange for forks.
 PATIENCE: Final = 2.0
@@ -40,8 +40,6 @@ AT_REST: Final = 0.2
 _LOOK: Final = 0.0005
 #: The file name in the frames of Python's import system.
 _IMPORT_SYSTEM: Final = "<frozen importlib._bootstrap>"
-#: Where filelock waits for the fork under way: to wait for it in turn would never end.
-_FORK_GATE: Final = "fork_transition"
 _PACKAGE: Final = __name__.partition(".")[0]
 
 
@@ -109,6 +107,8 @@ class _State:
         self.threads: list[_Exchange | _Flight] = []
         #: The threads that are about to fork.
         self.forking: set[int] = set()
+        #: The threads that import something large, once for each such module.
+        self.importing: list[int] = []
 
 
 _state = _State()
@@ -143,9 +143,34 @@ def flight() -> Iterator[None]:
             mine.leaving = True
 
 
+@contextlib.contextmanager
+def importing(module: str) -> Iterator[None]:
+    """Import a module that takes long, not amid a fork.
+
+    What is imported without this is seen while it is under way, but may begin just as
+    a process forks.
+    """
+    if module in sys.modules:
+        yield
+        return
+    state, me = _state, threading.get_ident()
+    with state.guard:
+        state.guard.wait_for(
+            lambda: me in state.importing or not state.forking - {me}, PATIENCE
+        )
+        state.importing.append(me)
+    try:
+        yield
+    finally:
+        with state.guard:
+            state.importing.remove(me)
+
+
 def _we_import() -> bool:
     """Whether another thread is amid an import that this package asked for."""
     me = threading.get_ident()
+    if any(thread_id != me for thread_id in _state.importing):
+        return True
     return any(
         _imports(frame)
         for thread_id, frame in sys._current_frames().items()
@@ -156,8 +181,6 @@ def _we_import() -> bool:
 def _imports(frame: Any) -> bool:
     importing = False
     while frame is not None:
-        if frame.f_code.co_name == _FORK_GATE:
-            return False
         if frame.f_code.co_filename == _IMPORT_SYSTEM:
             importing = True
         elif importing:
@@ -170,18 +193,31 @@ def _imports(frame: Any) -> bool:
 
 def _before() -> None:
     state = _state
-    unprepared = _filelock_hook() is None
     with state.guard:
         state.forking.add(threading.get_ident())
         threads = state.threads
-    _wait_while(_we_import, IMPORTING)
+    _wait_for_imports()
     _wait_while(lambda: not all(each.harmless for each in threads), PATIENCE)
-    # Filelock prepares forks itself, from its import on. Where a fork has just waited
-    # for that import, Python calls only the hooks for its end: the one in the parent
-    # complains on stderr, and the child would inherit the locks that are held.
-    prepare = _filelock_hook()
-    if unprepared and prepare:
-        prepare()
+
+
+def _wait_for_imports() -> None:
+    """Wait for imports, with filelock's own hook called just once by then.
+
+    Filelock prepares forks itself, from the middle of its import on: it has others
+    wait that would make locks. Where Python has called its hook before this one, the
+    import itself may be waiting there. Where its import ends only now, Python calls no
+    more than the hooks for the fork's end: the one in the parent would complain on
+    stderr, and the child inherit the locks that are held.
+    """
+    called, known = _filelock_waits(), _filelock() is not None
+    if not _we_import():
+        return
+    if called:
+        _filelock()._resume_parent_after_fork()
+    _wait_while(_we_import, IMPORTING)
+    prepares = _filelock()
+    if prepares is not None and (called or not known):
+        prepares._pin_fork_objects()
 
 
 def _wait_while(condition: Callable[[], bool], patience: float) -> None:
@@ -190,13 +226,17 @@ def _wait_while(condition: Callable[[], bool], patience: float) -> None:
         time.sleep(_LOOK)
 
 
-def _filelock_hook() -> Any:
-    """Return what filelock has Python call before a fork; None before its import."""
+def _filelock() -> Any:
+    """Return the module that has Python call hooks; None before it does."""
     module: Any = sys.modules.get("filelock._core._fork")
     # Its last statement: without it the hooks are not there yet.
-    if not hasattr(module, "__all__"):
-        return None
-    return getattr(module, "_pin_fork_objects", None)
+    return module if hasattr(module, "__all__") else None
+
+
+def _filelock_waits() -> bool:
+    """Whether filelock's hook for this thread's fork was called already."""
+    state: Any = getattr(_filelock(), "_FORK_STATE", None)
+    return threading.get_ident() in getattr(state, "fork_owner_depths", ())
 
 
 def _after_in_parent() -> None:

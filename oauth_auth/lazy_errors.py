@@ -7,7 +7,11 @@ pay for it.
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+from oauth_auth import forking
 
 __all__ = ["errors"]
 
@@ -17,6 +21,9 @@ else:
 
     class _Errors:
         def __getattr__(self, name: str) -> Any:
+            if "oauth_auth.errors" not in sys.modules:
+                with forking.importing("oauth_auth.errors"):
+                    importlib.import_module("oauth_auth.errors")
             from oauth_auth import errors as module
 
             return getattr(module, name)

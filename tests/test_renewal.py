@@ -506,7 +506,7 @@ class TestSaving:
         auth.token()
         old = record_of(auth)
         with monkeypatch.context() as patch:
-            patch.setattr("oauth_auth.stores.disk.replace", _io_error)
+            patch.setattr("oauth_auth.stores.disk.replace", _no_new_record)
             token = auth.renew()
             settle()
             assert token.refresh_token != old.token.refresh_token
@@ -527,7 +527,7 @@ class TestSaving:
         auth = person(server, FileStore(tmp_path), server.seed(), timeout=0.1)
         auth.token()
         with monkeypatch.context() as patch:
-            patch.setattr("oauth_auth.stores.disk.replace", _io_error)
+            patch.setattr("oauth_auth.stores.disk.replace", _no_new_record)
             auth.renew()
             settle()
             requests = server.token_requests
@@ -570,6 +570,13 @@ class TestSaving:
 
 def _io_error(*args):
     raise OSError(5, "Input/output error")
+
+
+def _no_new_record(source, target):
+    """Put journals in their place, and no record."""
+    if target.suffix != ".next":
+        _io_error()
+    source.replace(target)
 
 
 class TestSeeds:

@@ -36,7 +36,7 @@ def said_by_tests():
     """
     found = {}
     for path in (*TESTS.rglob("*.py"), *ROOT.glob("oauth_auth/testing/*.py")):
-        if "node_modules" in path.parts:
+        if not {"node_modules", ".venv"}.isdisjoint(path.parts):
             continue
         where = path.relative_to(ROOT).as_posix()
         for name, function in _tests(ast.parse(path.read_bytes(), where).body):

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any, Final, final
 
+from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.stores import disk
 from oauth_auth.stores.base import PATIENT_SECONDS, holder_of
@@ -46,7 +47,8 @@ class FileLock:
 
     def __enter__(self) -> None:
         # filelock imports asyncio, which a program that never renews need not load.
-        import filelock
+        with forking.importing("filelock"):
+            import filelock
 
         # One that was made before a fork refuses to work in the child.
         if self._pid != os.getpid():

@@ -13,6 +13,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 
+from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import FromEnv, Secret, SecretSource
 from oauth_auth.stores.system_keyring import ask_keyring
@@ -61,7 +62,8 @@ class Key:
     def aead(self) -> AESGCM:
         """The cipher, made at first use because its import takes milliseconds."""
         if self._aead is None:
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+            with forking.importing("cryptography.hazmat.primitives.ciphers.aead"):
+                from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
             self._aead = AESGCM(self._secret.value)
         return self._aead

@@ -80,12 +80,12 @@ class Sealer:
             raise _damaged(kind, where)
         if magic != _MAGIC:
             raise from_newer(where)
-        key = self._key(sealed[_KEY_ID], where)
-        from cryptography.exceptions import InvalidTag
+        aead = self._key(sealed[_KEY_ID], where).aead
+        from cryptography.exceptions import InvalidTag  # loaded by now, with the cipher
 
         try:
             return Secret(
-                key.aead.decrypt(
+                aead.decrypt(
                     sealed[_NONCE], sealed[_CIPHERTEXT], _bound(kind, name)
                 ).decode()
             )

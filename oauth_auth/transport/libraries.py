@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from oauth_auth import forking
+
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
@@ -62,6 +64,14 @@ def load(name: str | None) -> Library:
     if name is None:
         name = next((known for known in _NAMES if known in sys.modules), "requests")
     module: Any
+    with forking.importing(f"oauth_auth.transport.{name}"):
+        module = _module(name)
+    library: Library = module
+    return library
+
+
+def _module(name: str) -> Any:
+    module: Any
     if name == "requests":
         from oauth_auth.transport import requests as module
     elif name == "httpx":
@@ -70,8 +80,7 @@ def load(name: str | None) -> Library:
         from oauth_auth.transport import httpx2 as module
     else:
         raise _configuration_error(f"no such HTTP library: {name!r}; known: {_NAMES}")
-    library: Library = module
-    return library
+    return module
 
 
 def library_of(client: object) -> str:

@@ -54,7 +54,7 @@ class Site:
 
 
 def test_workers_use_what_a_person_agreed_to(log_in, oidc_provider, tmp_path):
-    """One login by `oauth-auth login`; then four processes over three lives. M98."""
+    """After `oauth-auth login` four processes go on for three lives."""
     code, said, shown = log_in("agree")
     assert code == 0, said
     assert "You are logged in" in shown["txt"]

@@ -80,7 +80,12 @@ def test_a_fork_in_a_signal_handler(scene):
 
 
 @pytest.mark.parametrize(
-    "module", ["filelock", "cryptography.hazmat.primitives.ciphers.aead"]
+    "module",
+    [
+        "filelock",
+        "filelock._core._lock",  # by then its own hooks for forks are there
+        "cryptography.hazmat.primitives.ciphers.aead",
+    ],
 )
 def test_a_fork_amid_an_import(scene, module):
     """A child does not hang in an import that a thread of its parent had begun."""

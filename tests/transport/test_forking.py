@@ -195,31 +195,3 @@ def test_a_fork_leaves_filelock_as_it_was(tmp_path, order):
         check=False,
     )
     assert (done.stdout, done.stderr) == ("locked\n", "")
-
-
-@pytest.mark.parametrize(
-    ("waits_in", "counts"), [("load", True), ("fork_transition", False)]
-)
-def test_imports_that_forks_wait_for(tmp_path, monkeypatch, waits_in, counts):
-    """Those of this package, but not one in which filelock waits for the fork. M70."""
-    began, proceed = threading.Event(), threading.Event()
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(threading, "test_of_imports", (began, proceed), raising=False)
-    (tmp_path / f"slow_{waits_in}.py").write_text(
-        "import threading\n"
-        f"def {waits_in}():\n"
-        "    began, proceed = threading.test_of_imports\n"
-        "    began.set()\n"
-        f"    proceed.wait({FOREVER})\n"
-        f"{waits_in}()\n"
-    )
-    ours = {"__name__": "oauth_auth.some_module"}
-    thread = threading.Thread(target=exec, args=(f"import slow_{waits_in}", ours))
-    thread.start()
-    try:
-        assert began.wait(FOREVER)
-        assert forking._we_import() is counts
-    finally:
-        proceed.set()
-        thread.join(FOREVER)
-    assert not forking._we_import()
