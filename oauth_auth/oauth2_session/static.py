@@ -1,0 +1,68 @@
+"""OAuth2: a token that never changes, as ``auth=`` of requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oauthlib.oauth2 import WebApplicationClient
+from requests.auth import AuthBase
+
+from oauth_auth.oauth2_session import secure
+from oauth_auth.oauth2_session.hidden import Hidden
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import requests
+
+__all__ = ["OAuth2"]
+
+
+class OAuth2(AuthBase):
+    """Adds one token to requests, as requests-oauthlib's class of that name does.
+
+    It renews nothing; `OAuthAuth` does.
+
+    Args:
+        client_id: The client's identifier, unless `client` has it.
+        client: One of oauthlib's clients; by default a `WebApplicationClient`. Its
+            ``default_token_placement`` says where the token goes.
+        token: The token, as a dictionary.
+    """
+
+    def __init__(
+        self,
+        client_id: str | None = None,
+        client: Any = None,
+        token: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = Hidden(token)
+        del token
+        self._client = client or WebApplicationClient(client_id, token=given.value)
+        for name in given.value or {}:
+            setattr(self._client, name, (given.value or {})[name])
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token; requests calls this while it prepares a request.
+
+        Raises:
+            InsecureTransportError: The URL is neither https nor on loopback.
+            TokenExpiredError: The token has expired.
+            ValueError: There is no access token.
+        """
+        url = r.url or ""
+        secure.check(url)
+        before = Hidden(r.body)
+        made = Hidden(
+            self._client.add_token(
+                secure.for_oauthlib(url),
+                http_method=r.method,
+                body=r.body,
+                headers=r.headers,
+            )
+        )
+        r.url = secure.restored(made.value[0], url)
+        r.headers, r.body = made.value[1], made.value[2]
+        if r.body is not before.value:
+            r.prepare_content_length(r.body)
+        return r
