@@ -98,7 +98,9 @@ def parse(
     """
     response = as_response(answer)
     judged = judge_token_response(response, url=url, now=time.time(), sent=sent)
-    kind: type[Exception] = kind_for(judged.error.error if judged.error else None)
+    kind: type[Exception] = kind_for(
+        judged.error._facts.get("error") if judged.error else None
+    )
     token: Hidden[Any] = Hidden(None)
     warning = None
     if is_success(response):
@@ -152,15 +154,16 @@ def _usable(token: Hidden[Any]) -> bool:
 def as_dict(token: Token) -> OAuth2Token:
     """Return a token as oauthlib makes it of an answer.
 
-    The scope is a list, ``expires_in`` and ``expires_at`` are whole seconds.
+    The scope is a list, ``expires_in`` whole seconds.
     """
     return OAuth2Token(_members(token))
 
 
 def _members(token: Token) -> dict[str, Any]:
-    times = {}
+    times: dict[str, float] = {}
     if token.expires_at is not None:
-        times["expires_at"] = round(token.expires_at)
+        # Some versions of oauthlib round it, others do not.
+        times["expires_at"] = token.expires_at
         times["expires_in"] = round(token.lifetime or 0.0)
     known = {
         "access_token": token.access_token,

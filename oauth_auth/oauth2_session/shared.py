@@ -15,8 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import requests
-from oauthlib.oauth2.rfc6749.parameters import parse_expires
 
+from oauth_auth.answer import seconds
 from oauth_auth.flight import in_context
 from oauth_auth.grants.refresh_token import RefreshToken
 from oauth_auth.http_clients.requests import RequestsAuth
@@ -358,20 +358,23 @@ class SharedLogin(RequestsAuth):
 
 
 def _seed_of(session: OAuth2Session) -> Token:
-    """Return the session's token; its expiry is as oauthlib reads it."""
+    """Return the session's token.
+
+    Its ``expires_in`` counts from now where it has no ``expires_at``, as with oauthlib.
+    """
     client: Any = session._client
-    expires_at = parse_expires(session.token)[2]
+    life = seconds(session.token.get("expires_in"))
     return Token.from_dict(
         {
             "refresh_token": client.refresh_token,
             **{
                 name: value
                 for name, value in session.token.items()
-                if name not in ("expires_in", "expires_at") and value is not None
+                if name != "expires_in" and value is not None
             },
             **(
-                {"expires_at": expires_at}
-                if isinstance(expires_at, int | float)
+                {"expires_at": time.time() + life}
+                if life and session.token.get("expires_at") is None
                 else {}
             ),
         }
