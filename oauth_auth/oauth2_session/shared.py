@@ -119,6 +119,7 @@ class SessionGrant(RefreshToken):
         # Only to be hidden, should the server repeat them.
         hidden = self._session.auto_refresh_kwargs.get("client_secret")
         return {
+            "grant_type": self.grant_type,
             "refresh_token": refresh_token,
             "client_secret": Secret(hidden) if isinstance(hidden, str) else None,
         }

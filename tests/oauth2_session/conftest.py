@@ -13,6 +13,7 @@ from tests.http_clients.conftest import (  # noqa: F401  # fixtures
     server,
 )
 from tests.oauth2_session.endpoint import Endpoint
+from tests.secrecy.watch import watch
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +30,10 @@ def home(tmp_path, monkeypatch):
 def endpoint(serve):  # noqa: F811
     """A token endpoint and an API whose every request is seen."""
     return Endpoint(serve())
+
+
+@pytest.fixture
+def watch_off(monkeypatch):
+    """Let urllib3 log a URL with a token in it, where a test wants one there."""
+    monkeypatch.setattr(watch, "listens", False)
+    monkeypatch.setattr(watch, "hear", lambda *_: None)
