@@ -1,7 +1,8 @@
 """A token endpoint and an API in this process, whose answers a test can change."""
 
+import base64
 import json
-import secrets
+import random
 import threading
 import time
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -16,11 +17,13 @@ class Endpoint:
 
     `answers` holds what the next token requests get in place of a token: a Reply, or a
     function of the request. `extra` are further members of token answers, those that
-    are None are left out. `asked` are the forms of the token requests.
+    are None are left out. `asked` are the forms of the token requests. Two endpoints
+    with the same seed issue the same tokens.
     """
 
-    def __init__(self, api):
+    def __init__(self, api, *, seed=None):
         self.api = api
+        self._random = random.Random(seed)
         api.answer = self._answer
         self.life = 3600
         self.extra = {}
@@ -49,10 +52,13 @@ class Endpoint:
         token["expires_at"] = time.time() + (-10 if expired else self.life)
         return {**token, **changes}
 
+    def _new(self):
+        return base64.urlsafe_b64encode(self._random.randbytes(24)).decode()
+
     def _issued(self):
-        access = secrets.token_urlsafe(24)
+        access = self._new()
         self.valid.add(access)
-        self.refresh_token = secrets.token_urlsafe(24)
+        self.refresh_token = self._new()
         members = {
             "access_token": access,
             "refresh_token": self.refresh_token,
