@@ -75,9 +75,12 @@ class Rejections:
             if other == origin and generation == held.generation
         ]
         # The clock of the machine where it was made may differ from this one's, so what
-        # this process has seen itself counts as well.
-        seen_at, _ = self._seen.get(origin, (0.0, 0))
-        return any(_lately(held, at, now) for at in (*told, seen_at)) and bool(told)
+        # this process has seen itself counts as well; not what another thread has just
+        # seen of this very token, which may have come to its end.
+        seen_at, refused = self._seen.get(origin, (0.0, 0))
+        if told and refused < held.generation:
+            told.append(seen_at)
+        return any(_lately(held, at, now) for at in told)
 
     def exhaust(self, held: Held, origin: str, now: float) -> bool:
         """Whether this origin's rejections have led to too many renewals already."""

@@ -59,6 +59,14 @@ class TestExplain:
         rejections.note(held(generation=6), API, NOW - 1)
         assert rejections.explain(made_elsewhere, API, NOW)
 
+    def test_a_token_that_another_thread_has_just_met_a_401_with(self):
+        """It ended long after it was made, for all threads alike. M32."""
+        rejections = Rejections()
+        made_for_it = held((API, NOW, 7))
+        assert not rejections.explain(made_for_it, API, NOW + 3600)
+        rejections.note(made_for_it, API, NOW + 3600)
+        assert not rejections.explain(made_for_it, API, NOW + 3600)
+
 
 class TestExhaust:
     """Whether an origin's rejections have led to too many renewals."""

@@ -78,11 +78,13 @@ class RecordFiles:
         sealer: Opens them.
     """
 
-    __slots__ = ("_sealer", "mark", "next", "path")
+    __slots__ = ("_sealer", "mark", "new", "next", "path")
 
     def __init__(self, path: Path, sealer: Sealer) -> None:
         self.path: Final = path
         self.next: Final = path.with_name(f"{path.name}.next")
+        #: What becomes ``ID.next`` when its journal is written.
+        self.new: Final = path.with_name(f".{path.name}.next.new")
         self.mark: Final = path.with_name(f"{path.name}.mark")
         self._sealer: Final = sealer
 
@@ -206,6 +208,7 @@ class FileTransaction:
                 self._close()
             with contextlib.suppress(OSError):
                 # Half a reservation would only keep a full disk full.
+                self._files.new.unlink(missing_ok=True)
                 self._files.next.unlink()
             raise disk.not_writable(self._files.next, error) from None
 
@@ -306,15 +309,26 @@ class FileTransaction:
         return found.answer, None
 
     def _start_next(self, journal: bytes) -> None:
-        """Open a new ``ID.next``, with room for an answer if there is a journal."""
+        """Open a new ``ID.next``, with room for an answer if there is a journal.
+
+        With one it takes the place of a dead worker's in one step: who comes after a
+        second death in between would else not know that an answer was lost.
+        """
         self._close()
-        self._files.next.unlink(missing_ok=True)
-        self._fd = disk.open_private(self._files.next)
+        files = self._files
+        path = files.new if journal else files.next
+        path.unlink(missing_ok=True)
+        self._fd = disk.open_private(path)
         head = _MAGIC + len(journal).to_bytes(4, "big") + journal
         self._answer_at = len(head)
         if journal:
             _allocate(self._fd, self._answer_at + self._room())
         disk.write_all(self._fd, head, 0)
+        if journal:
+            # Closed meanwhile, since Windows renames no open file.
+            self._close()
+            disk.replace(files.new, files.next)
+            self._fd = disk.reopen_private(files.next)
 
     def _room(self) -> int:
         with contextlib.suppress(OSError):

@@ -52,15 +52,18 @@ class SlowStore:
         return getattr(self._store, name)
 
 
-async def cancelled_at(gate, client, *, opening=False):
+async def cancelled_at(gate, client, *, opening=None):
     """Send a request and cancel it where the gate is.
 
     Args:
         gate: Where to cancel.
         client: The client to send it with.
-        opening: Let the gate open by then, where cancelling has to wait for it.
+        opening: Let the gate open by then, where cancelling has to wait for it; this
+            server's token request waits, lest all be over before it is noticed.
     """
-    ended = []
+    ended, renewal = [], Gate()
+    if opening is not None:
+        opening.script.append(renewal)
 
     async def send():
         try:
@@ -75,8 +78,9 @@ async def cancelled_at(gate, client, *, opening=False):
             await anyio.to_thread.run_sync(gate.arrived.wait, FOREVER)
             assert gate.arrived.is_set()
             group.cancel_scope.cancel()
-            if opening:
+            if opening is not None:
                 gate.opened.set()
+    renewal.opened.set()
     assert ended == ["cancelled"]
 
 
@@ -130,7 +134,7 @@ class TestCancelledTasks:
 
         async def main():
             async with api.async_client(auth) as client:
-                await cancelled_at(gate, client, opening=True)
+                await cancelled_at(gate, client, opening=server)
                 return await client.get(URL)
 
         assert anyio.run(main, backend=backend).status_code == 200
@@ -147,7 +151,7 @@ class TestCancelledTasks:
 
         async def main():
             async with api.async_client(auth) as client:
-                await cancelled_at(gate, client, opening=True)
+                await cancelled_at(gate, client, opening=server)
                 return await client.get(URL)
 
         assert anyio.run(main, backend=backend).status_code == 200

@@ -115,20 +115,6 @@ def _death(answer, deaths, reuse):
     return None
 
 
-def deaths_in(loss, log, deaths):
-    """Return how many workers died from the grant until the loss was found out.
-
-    Args:
-        loss: A lost login.
-        log: The server's token log.
-        deaths: Worker number -> its `Death`, of all that were killed.
-    """
-    asked = [r for r in _refreshes(log) if r.refresh_token == loss.token]
-    granted = min(r.time for r in asked if r.status == 200)
-    refused = max(r.settled for r in asked if r.status == 400)
-    return sum(granted <= death.time <= refused for death in deaths.values())
-
-
 def unsaved(log, deaths, store):
     """Return the refresh tokens whose successor died with its worker.
 

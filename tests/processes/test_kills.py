@@ -8,7 +8,7 @@ import pytest
 from oauth_auth.testing import Fault
 from tests.processes.fleet import in_foreman, kinds
 from tests.processes.hammering import LOST, Caller, Hammer, Havoc, Place
-from tests.processes.ledger import deaths_in, losses, unsaved
+from tests.processes.ledger import losses, unsaved
 from tests.processes.moments import RENEWED, Once, killed, paused
 
 #: Of what happens when; the scheduling of processes adds to it.
@@ -88,10 +88,7 @@ class TestAtRandomInstants:
         assert counts.refreshes_granted >= renewals
         told = [r for r in outcome.reports if r.what == "LoginRequired"]
         assert len(told) >= len(lost)
-        named = all(report.answer_lost for report in told)
-        # That an answer died is known from the journal of the dead worker; one that
-        # dies as well, just while it takes that over, may take the knowledge along.
-        assert named or any(deaths_in(loss, log, outcome.deaths) > 1 for loss in lost)
+        assert all(report.answer_lost for report in told)
         # A request may be under way while its login is lost.
         assert set(kinds(outcome.reports)) <= {"LoginRequired", LOST, "status 401"}
         assert outcome.crashed == []

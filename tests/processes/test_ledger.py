@@ -11,7 +11,6 @@ from tests.processes.ledger import (
     LATE,
     REFUSED,
     WIRE,
-    deaths_in,
     losses,
     unsaved,
 )
@@ -141,14 +140,6 @@ class TestWithGraceWindow:
         assert self.lost(again) == ARRIVED
         assert self.lost(again, deaths={2: dead(4.0)}) == IDLE
         assert self.lost(again, deaths={2: dead(6.5)}) == DIED
-
-
-def test_deaths_in_counts_who_died_over_one_loss():
-    """From the first grant of its refresh token to the last refusal."""
-    log = [*REUSE, request("A", 4.0, 3), request("A", 0.5, 7, status=503)]
-    (loss,) = losses(log, {})
-    deaths = {n: dead(at) for n, at in enumerate((0.9, 1.0, 2.0, 3.5, 4.5))}
-    assert deaths_in(loss, log, deaths) == 3
 
 
 def test_unsaved_finds_answers_that_died():

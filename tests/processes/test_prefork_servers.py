@@ -21,7 +21,7 @@ from tests.processes.workers import login
 
 #: Seconds that an access token lives here.
 LIFE = 2.0
-LIVES = 3
+LIVES = 2
 CLIENTS = 4
 KINDS = {"sync": [], "gthread": ["--threads", "4"], "gevent": []}
 

@@ -53,7 +53,7 @@ def test_a_short_soak_passes():
 
 def test_a_soak_without_a_shared_store_fails():
     """Workers that each keep their tokens for themselves lose logins needlessly."""
-    run = soak("--minutes", "0.1", "--server", "strict", "--stores", "own")
+    run = soak("--minutes", "0.06", "--server", "strict", "--stores", "own")
     assert run.returncode == 1, run.stdout + run.stderr
     rows = figures(run.stdout)
     assert rows["lost logins"] > rows["that no client could have kept"]

@@ -4,6 +4,9 @@ import pytest
 
 from tests.processes.workers import expire, login, machine, storm
 
+#: For the same storm with the other grant.
+LONG = pytest.mark.long
+
 
 @pytest.fixture
 def server(oauth_server):
@@ -19,7 +22,7 @@ def prepared(server, tmp_path, build):
     return seed, auth
 
 
-@pytest.mark.parametrize("build", [login, machine])
+@pytest.mark.parametrize("build", [login, pytest.param(machine, marks=LONG)])
 def test_64_workers_find_the_token_expired(server, tmp_path, build):
     """Eight processes with eight threads make one token request. M01, M07."""
     seed, auth = prepared(server, tmp_path, build)
@@ -36,7 +39,7 @@ def test_64_workers_find_the_token_expired(server, tmp_path, build):
     assert counts.reuse_detected == counts.families_revoked == 0
 
 
-@pytest.mark.parametrize("build", [login, machine])
+@pytest.mark.parametrize("build", [machine, pytest.param(login, marks=LONG)])
 def test_64_workers_are_told_by_a_401(server, tmp_path, build):
     """The same when only the API knows that the token has ended. M12, M37."""
     seed, _ = prepared(server, tmp_path, build)

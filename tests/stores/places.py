@@ -23,9 +23,9 @@ def names(store, directory="records"):
 def answer_of_a_dead_writer(store, monkeypatch):
     """Leave what a writer leaves that is killed just before the rename."""
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", killed)
         with store.lock(ID, timeout=0) as transaction:
             transaction.reserve(a_journal(1))
+            patch.setattr(os, "replace", killed)
             with pytest.raises(errors.StoreNotWritable):
                 transaction.save(a_record(2))
     return place(store, NEXT).read_bytes()

@@ -300,8 +300,11 @@ def test_what_is_written_is_on_disk_before_it_counts(calls, tmp_path):
             if reserved:
                 calls.start()
                 transaction.reserve(a_journal(1))
-                assert calls.calls[-5:] == [
-                    ("write", NEXT),
+                assert calls.calls[-8:] == [
+                    ("write", f".{NEXT}.new"),
+                    ("close", f".{NEXT}.new"),
+                    ("replace", f".{NEXT}.new"),
+                    ("open", NEXT),
                     ("fsync", NEXT),
                     ("open", "records"),
                     ("fsync", "records"),

@@ -10,6 +10,7 @@ from oauth_auth.testing.store_tools import (
     ID,
     OTHER,
     PATIENCE,
+    a_journal,
     a_mark,
     a_record,
     save,
@@ -38,6 +39,11 @@ def claim(store, number):
 def save_next(store, number):
     with store.lock(ID, timeout=PATIENCE) as transaction:
         transaction.save(a_record(transaction.read().generation + 1))
+
+
+def reserve(store, number):
+    with store.lock(ID, timeout=PATIENCE) as transaction:
+        transaction.reserve(a_journal(1, fingerprint=str(number)))
 
 
 def hidden(store):
@@ -126,3 +132,22 @@ def test_what_a_dead_writer_left_is_never_read(store):
     assert fresh.read(ID) == a_record(1)._replace(mark=a_mark(1))
     assert fresh.claim("f1") == ID
     assert list(fresh.records()) == [ID]
+
+
+def test_a_second_death_hides_no_journal(store):
+    """Whoever comes after two dead workers knows that an answer may be lost. M82.
+
+    The second one died while it wrote its own journal, at any of the steps.
+    """
+    save(store, a_record(1))
+    reserve(store, -1)
+    number = 0
+    found = set()
+    while not survives(number, functools.partial(reserve, store, number), store.path):
+        with store.lock(ID, timeout=PATIENCE) as transaction:
+            journal = transaction.read().journal
+            assert journal is not None, f"killed before step {number}"
+            found.add(journal.fingerprint)
+        number += 1
+    assert number > 5
+    assert len(found) > 1, "none died after its own journal was there"

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -45,8 +47,9 @@ def start():
         assert not thread.is_alive()
 
 
-def test_a_fork_waits_for_an_exchange_that_begins(serve, start):
+def test_a_fork_waits_for_an_exchange_that_begins(serve, start, monkeypatch):
     """No child is made while an exchange may be creating its TLS context. M69."""
+    monkeypatch.setattr(forking, "AT_REST", 0.0)
     entered, made = threading.Event(), []
 
     def factory():
@@ -166,3 +169,57 @@ def test_a_fork_does_not_wait_for_a_hanging_name_lookup(monkeypatch):
     for thread in threading.enumerate():
         if thread.name == "oauth_auth exchange":
             thread.join(FOREVER)
+
+
+@pytest.mark.parametrize("order", ["filelock, forking", "forking, filelock"])
+def test_a_fork_leaves_filelock_as_it_was(tmp_path, order):
+    """Its own hook is called once, whichever package came first: its gate opens. M70.
+
+    Called twice it would never open again, and the next lock would wait for ever.
+    """
+    modules = {"filelock": "filelock", "forking": "oauth_auth.forking"}
+    program = "\n".join(
+        [
+            *(f"import {modules[name]}" for name in order.split(", ")),
+            "import os",
+            "child = os.fork() or os._exit(0)",
+            "assert os.waitpid(child, 0)[1] == 0",
+            f"with filelock.FileLock({str(tmp_path / 'lock')!r}): print('locked')",
+        ]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=FOREVER,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("locked\n", "")
+
+
+@pytest.mark.parametrize(
+    ("waits_in", "counts"), [("load", True), ("fork_transition", False)]
+)
+def test_imports_that_forks_wait_for(tmp_path, monkeypatch, waits_in, counts):
+    """Those of this package, but not one in which filelock waits for the fork. M70."""
+    began, proceed = threading.Event(), threading.Event()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(threading, "test_of_imports", (began, proceed), raising=False)
+    (tmp_path / f"slow_{waits_in}.py").write_text(
+        "import threading\n"
+        f"def {waits_in}():\n"
+        "    began, proceed = threading.test_of_imports\n"
+        "    began.set()\n"
+        f"    proceed.wait({FOREVER})\n"
+        f"{waits_in}()\n"
+    )
+    ours = {"__name__": "oauth_auth.some_module"}
+    thread = threading.Thread(target=exec, args=(f"import slow_{waits_in}", ours))
+    thread.start()
+    try:
+        assert began.wait(FOREVER)
+        assert forking._we_import() is counts
+    finally:
+        proceed.set()
+        thread.join(FOREVER)
+    assert not forking._we_import()
