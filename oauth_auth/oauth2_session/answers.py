@@ -156,24 +156,24 @@ def as_dict(token: Token) -> OAuth2Token:
 
     The scope is a list, ``expires_in`` whole seconds.
     """
-    return OAuth2Token(_members(token))
-
-
-def _members(token: Token) -> dict[str, Any]:
     times: dict[str, float] = {}
     if token.expires_at is not None:
         # Some versions of oauthlib round it, others do not.
         times["expires_at"] = token.expires_at
         times["expires_in"] = round(token.lifetime or 0.0)
-    known = {
-        "access_token": token.access_token,
-        "token_type": token.token_type,
-        "refresh_token": token.refresh_token,
-        "scope": token.scope.split() if token.scope else None,
-        "id_token": token.id_token,
-    }
-    return {
-        **token.extra,
-        **{name: value for name, value in known.items() if value is not None},
-        **times,
-    }
+    known = Hidden(
+        {
+            "access_token": token.access_token,
+            "token_type": token.token_type,
+            "refresh_token": token.refresh_token,
+            "scope": token.scope.split() if token.scope else None,
+            "id_token": token.id_token,
+        }
+    )
+    return OAuth2Token(
+        {
+            **token.extra,
+            **{n: known.value[n] for n in known.value if known.value[n] is not None},
+            **times,
+        }
+    )

@@ -19,7 +19,7 @@ from oauth_auth.oauth2_session.hidden import Hidden
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from oauth_auth.oauth2_session.session import OAuth2Session
 
@@ -100,7 +100,7 @@ def fetch(
         ValueError: An argument is missing or wrong.
         TokenEndpointError: The answer is no token; also oauthlib's error.
     """
-    secure.check(token_url)
+    secure.check(Hidden(token_url))
     client: Any = session._client
     code = _code(session, given)
     params = _params(session, given)
@@ -151,7 +151,7 @@ def fetch(
         answer,
         scope=session.scope,
         url=token_url,
-        sent=_secrets(form.value),
+        sent=_secrets(form),
         raised=raised,
     )
     session.token = parsed.token.value
@@ -164,7 +164,7 @@ def _code(session: OAuth2Session, given: Hidden[dict[str, Any]]) -> Hidden[str |
         return Hidden(given.value["code"])
     if given.value["authorization_response"]:
         client.parse_request_uri_response(
-            secure.for_oauthlib(given.value["authorization_response"]),
+            secure.for_oauthlib(Hidden(given.value["authorization_response"])).value,
             state=session._state,
         )
         return Hidden(client.code)
@@ -291,7 +291,7 @@ def refresh(
         answer,
         scope=session.scope,
         url=token_url,
-        sent=_secrets(sent.value[2]),
+        sent=_secrets(Hidden(sent.value[2])),
         raised=raised,
     )
     # RFC 6749 section 6: no new one was issued, so the old one goes on.
@@ -310,13 +310,11 @@ def _no_redirects(given: Hidden[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _secrets(form: Mapping[str, Any]) -> list[Secret]:
+def _secrets(form: Hidden[dict[str, Any]]) -> list[Secret]:
     return [
-        Secret(value)
-        for name, value in form.items()
-        if name not in _NO_SECRETS
-        and isinstance(value, str)
-        and len(value) >= _SHORTEST_SECRET
+        Secret(form.value[name])
+        for name in form.value
+        if name not in _NO_SECRETS and len(str(form.value[name])) >= _SHORTEST_SECRET
     ]
 
 

@@ -99,7 +99,7 @@ def placed(
         ValueError: There is no access token, or it cannot be placed so.
     """
     client: Any = session._client
-    url = Hidden(secure.for_oauthlib(sent.value[0]))
+    url = secure.for_oauthlib(Hidden(sent.value[0]))
     if held is not None:
         # Whether it has expired is for the login to say: it goes by the answer's
         # arrival, and by what APIs say.
@@ -116,7 +116,10 @@ def placed(
     token = Secret(client.access_token or "")
     if not _is_plain_bearer(made, url, sent, token):
         return Hidden(
-            (secure.restored(made.value[0], sent.value[0]), *made.value[1:])
+            (
+                secure.restored(Hidden(made.value[0]), Hidden(sent.value[0])).value,
+                *made.value[1:],
+            )
         ), theirs
     attached = Bearer(
         token,

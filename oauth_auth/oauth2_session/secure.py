@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from oauthlib.oauth2 import InsecureTransportError, is_secure_transport
 
+from oauth_auth.oauth2_session.hidden import Hidden
 from oauth_auth.server import is_loopback
 
 __all__ = ["check", "for_oauthlib", "restored", "switched_off"]
@@ -18,11 +19,11 @@ __all__ = ["check", "for_oauthlib", "restored", "switched_off"]
 _HTTP: Final = "http"
 
 
-def _is_loopback_http(url: str) -> bool:
-    if url[:7].lower() != "http://":
+def _is_loopback_http(url: Hidden[str]) -> bool:
+    if url.value[:7].lower() != "http://":
         return False
     try:
-        return is_loopback(urlsplit(url).hostname or "")
+        return is_loopback(urlsplit(url.value).hostname or "")
     except ValueError:
         return False
 
@@ -32,25 +33,25 @@ def switched_off() -> bool:
     return bool(is_secure_transport(f"{_HTTP}://example.com"))
 
 
-def check(url: str) -> None:
+def check(url: Hidden[str]) -> None:
     """Refuse a URL that a token or secret must not be sent to.
 
     Raises:
         InsecureTransportError: It is neither https nor on loopback.
     """
-    if not (is_secure_transport(url) or _is_loopback_http(url)):
+    if not (is_secure_transport(url.value) or _is_loopback_http(url)):
         raise InsecureTransportError
 
 
-def for_oauthlib(url: str) -> str:
+def for_oauthlib(url: Hidden[str]) -> Hidden[str]:
     """Return a URL that oauthlib accepts in place of one on loopback."""
-    if is_secure_transport(url) or not _is_loopback_http(url):
+    if is_secure_transport(url.value) or not _is_loopback_http(url):
         return url
-    return f"https{url[len(_HTTP) :]}"
+    return Hidden(f"https{url.value[len(_HTTP) :]}")
 
 
-def restored(made: str, url: str) -> str:
+def restored(made: Hidden[str], url: Hidden[str]) -> Hidden[str]:
     """Return what oauthlib made of `for_oauthlib`'s URL with the scheme of the URL."""
-    if for_oauthlib(url) == url:
+    if for_oauthlib(url) is url:
         return made
-    return f"{_HTTP}{made[len('https') :]}"
+    return Hidden(f"{_HTTP}{made.value[len('https') :]}")

@@ -92,14 +92,17 @@ class OAuth2Session(SessionState):
                 self._code_verifier, None if self._pkce == "plain" else self._pkce
             )
             kwargs["code_challenge_method"] = self._pkce
-        made = self._client.prepare_request_uri(
-            secure.for_oauthlib(url),
-            redirect_uri=self.redirect_uri,
-            scope=self.scope,
-            state=state,
-            **kwargs,
+        endpoint = Hidden(url)
+        made = Hidden(
+            self._client.prepare_request_uri(
+                secure.for_oauthlib(endpoint).value,
+                redirect_uri=self.redirect_uri,
+                scope=self.scope,
+                state=state,
+                **kwargs,
+            )
         )
-        return secure.restored(made, url), state
+        return secure.restored(made, endpoint).value, state
 
     def fetch_token(
         self,
@@ -187,8 +190,9 @@ class OAuth2Session(SessionState):
         Raises:
             OAuth2Error: The server refused, or the response is not to this login.
         """
-        response = Hidden(secure.for_oauthlib(authorization_response))
+        response = Hidden(authorization_response)
         del authorization_response
+        response = secure.for_oauthlib(response)
         warning = None
         try:
             self._client.parse_request_uri_response(response.value, state=self._state)
@@ -255,7 +259,7 @@ class OAuth2Session(SessionState):
         del refresh_token, body, auth, headers, proxies, kwargs
         if not token_url:
             raise ValueError("refresh_token needs the token endpoint's URL")
-        secure.check(token_url)
+        secure.check(Hidden(token_url))
         own = self._refresh_token()
         login = self._shared_login() if spent in (None, own) else None
         if login is not None:
@@ -269,8 +273,10 @@ class OAuth2Session(SessionState):
 
     def _refresh_token(self) -> Secret | None:
         token = Hidden(self.token or {})
-        found = token.value.get("refresh_token") or self._client.refresh_token
-        return Secret(found) if found else None
+        found = Secret(
+            token.value.get("refresh_token") or self._client.refresh_token or ""
+        )
+        return found or None
 
     def _shared_login(self) -> SharedLogin | None:
         """Return the login that this session shares, if it refreshes by itself."""
@@ -279,7 +285,7 @@ class OAuth2Session(SessionState):
         key = (self.auto_refresh_url, self.client_id)
         login = self._logins.get(key)
         if login is None and self._refresh_token() is not None:
-            secure.check(self.auto_refresh_url)
+            secure.check(Hidden(self.auto_refresh_url))
             login = self._logins.setdefault(key, SharedLogin(self, self._store))
         return login
 
@@ -288,9 +294,9 @@ class OAuth2Session(SessionState):
         self.refresh_token(
             call.url,
             **{
-                name: value
-                for name, value in call.given.value.items()
-                if name not in ("kwargs", "body", "headers") and value is not None
+                name: call.given.value[name]
+                for name in ("auth", "timeout", "verify", "proxies", "cert")
+                if call.given.value[name] is not None
             },
         )
         self._tell()
@@ -347,7 +353,7 @@ class OAuth2Session(SessionState):
         options = Hidden(kwargs)
         secret = Secret(client_secret) if client_secret else None
         del url, headers, data, kwargs, client_secret
-        secure.check(sent.value[0])
+        secure.check(Hidden(sent.value[0]))
         if withhold_token or not self.token:
             return self._send(method, sent, files, options)
         call = of_request(self.auto_refresh_url or "", client_id, secret, options)

@@ -117,11 +117,13 @@ class SessionGrant(RefreshToken):
                 "auto_refresh_kwargs"
             )
         # Only to be hidden, should the server repeat them.
-        hidden = self._session.auto_refresh_kwargs.get("client_secret")
+        told = Hidden(self._session.auto_refresh_kwargs.get("client_secret"))
         return {
             "grant_type": self.grant_type,
             "refresh_token": refresh_token,
-            "client_secret": Secret(hidden) if isinstance(hidden, str) else None,
+            "client_secret": Secret(told.value)
+            if isinstance(told.value, str)
+            else None,
         }
 
     @property
@@ -338,7 +340,7 @@ class SharedLogin(RequestsAuth):
         if held.generation > self._followed:
             self._followed = held.generation
             if not self._is_given(held.token):
-                self._session._take(as_dict(held.token))
+                self._session._take(Hidden(as_dict(held.token)))
         return held
 
     def _grant_seed(self) -> Token:
@@ -369,9 +371,9 @@ def _seed_of(session: OAuth2Session) -> Token:
         {
             "refresh_token": client.refresh_token,
             **{
-                name: value
-                for name, value in session.token.items()
-                if name != "expires_in" and value is not None
+                name: session.token[name]
+                for name in session.token
+                if name != "expires_in" and session.token[name] is not None
             },
             **(
                 {"expires_at": time.time() + life}

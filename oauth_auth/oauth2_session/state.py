@@ -112,7 +112,9 @@ class SessionState(requests.Session):
     def token(self, value: Any) -> None:
         # Whatever login it belongs to is found anew, by its refresh token.
         self._logins = {}
-        self._take(value)
+        given = Hidden(value)
+        del value
+        self._take(given)
 
     @property
     def access_token(self) -> str | None:
@@ -132,13 +134,13 @@ class SessionState(requests.Session):
         """Whether there is an access token; the server may have ended it."""
         return bool(self.access_token)
 
-    def _take(self, value: Any) -> None:
+    def _take(self, token: Hidden[Any]) -> None:
         """Have oauthlib's client use a token."""
-        if value and "expires_in" not in value and "expires_at" not in value:
+        if token.value and not {"expires_in", "expires_at"} & set(token.value):
             # oauthlib would go on with the expiry of the token before.
             self._client._expires_at = None
-        self._client.token = value
-        self._client.populate_token_attributes(value)
+        self._client.token = token.value
+        self._client.populate_token_attributes(token.value)
 
     def register_compliance_hook(
         self, hook_type: str, hook: Callable[..., Any]
@@ -165,16 +167,20 @@ class SessionState(requests.Session):
     # -- copies ------------------------------------------------------------------------
 
     def __copy__(self) -> Self:
-        return self._copied(lambda value: value)
+        return self._copied(None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self._copied(lambda value: copy.deepcopy(value, memo))
+        return self._copied(memo)
 
-    def _copied(self, copied: Callable[[Any], Any]) -> Self:
+    def _copied(self, memo: dict[int, Any] | None) -> Self:
         twin = object.__new__(type(self))
         for name in vars(self):
             if name not in _NOT_COPIED:
-                vars(twin)[name] = copied(vars(self)[name])
+                vars(twin)[name] = (
+                    vars(self)[name]
+                    if memo is None
+                    else copy.deepcopy(vars(self)[name], memo)
+                )
         twin._store, twin._logins, twin._flights = self._store, {}, SingleFlight()
         return twin
 

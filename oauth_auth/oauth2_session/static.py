@@ -50,18 +50,17 @@ class OAuth2(AuthBase):
             TokenExpiredError: The token has expired.
             ValueError: There is no access token.
         """
-        url = r.url or ""
+        url, before = Hidden(r.url or ""), Hidden(r.body)
         secure.check(url)
-        before = Hidden(r.body)
         made = Hidden(
             self._client.add_token(
-                secure.for_oauthlib(url),
+                secure.for_oauthlib(url).value,
                 http_method=r.method,
                 body=r.body,
                 headers=r.headers,
             )
         )
-        r.url = secure.restored(made.value[0], url)
+        r.url = secure.restored(Hidden(made.value[0]), url).value
         r.headers, r.body = made.value[1], made.value[2]
         if r.body is not before.value:
             r.prepare_content_length(r.body)

@@ -37,6 +37,24 @@ WRAPPING = frozenset(
         ("_parsed.<locals>.<listcomp>", "part"),
         ("_text", "value"),
         ("_wrapped", "value"),
+        # The drop-in's arguments, which scripts give in the clear.
+        ("Hidden.__init__", "value"),
+        ("SessionState.__init__", "token"),
+        ("SessionState.__init__", "auto_refresh_kwargs"),
+        ("SessionState.token", "value"),
+        ("TokenUpdated.__init__", "self"),
+        ("TokenUpdated.__init__", "token"),
+        *(
+            (f"OAuth2Session.{method}", name)
+            for method, names in {
+                "request": "url headers data kwargs client_secret",
+                "fetch_token": "code authorization_response body auth password headers "
+                "client_secret proxies kwargs",
+                "refresh_token": "refresh_token body auth headers proxies kwargs",
+                "token_from_fragment": "authorization_response",
+            }.items()
+            for name in names.split()
+        ),
         ("as_source", "value"),
         # What a store keeps, read and written: whatever is raised is caught there, so
         # that only an interrupt passes.
