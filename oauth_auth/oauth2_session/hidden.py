@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Final, Generic, NoReturn, TypeVar, final
 
 __all__ = ["Hidden"]
@@ -27,6 +28,9 @@ class Hidden(Generic[_Value]):
 
     def __repr__(self) -> str:
         return "Hidden(...)"
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Hidden[_Value]:
+        return Hidden(copy.deepcopy(self.value, memo))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -12,6 +12,7 @@ from oauthlib.oauth2 import WebApplicationClient
 from oauth_auth.oauth2_session.attaching import leave_alone
 from oauth_auth.oauth2_session.hidden import Hidden
 from oauth_auth.oauth2_session.single import SingleFlight
+from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -67,10 +68,10 @@ class SessionState(requests.Session):
         self.state = state or generate_token
         self._state = state
         self.auto_refresh_url = auto_refresh_url
-        self.auto_refresh_kwargs = extra.value
+        self._auto_refresh_kwargs = extra
         self.token_updater = token_updater
         self._pkce = pkce
-        self._code_verifier: str | None = None
+        self._verifier: Secret | None = None
         # None would let requests put netrc's password over the token.
         self.auth = leave_alone
         self.compliance_hook: dict[str, set[Callable[..., Any]]] = {
@@ -102,6 +103,24 @@ class SessionState(requests.Session):
     @client_id.deleter
     def client_id(self) -> None:
         del self._client.client_id
+
+    @property
+    def auto_refresh_kwargs(self) -> Mapping[str, Any]:
+        """Further parameters of a refresh by itself."""
+        return self._auto_refresh_kwargs.value
+
+    @auto_refresh_kwargs.setter
+    def auto_refresh_kwargs(self, value: Mapping[str, Any]) -> None:
+        # A debugger prints the attributes of an object, and a secret may be in it.
+        self._auto_refresh_kwargs = Hidden(value)
+
+    @property
+    def _code_verifier(self) -> str | None:
+        return None if self._verifier is None else self._verifier.reveal()
+
+    @_code_verifier.setter
+    def _code_verifier(self, value: str | None) -> None:
+        self._verifier = None if value is None else Secret(value)
 
     @property
     def token(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from oauthlib.oauth2 import WebApplicationClient
 from requests.auth import AuthBase
@@ -41,6 +41,12 @@ class OAuth2(AuthBase):
         self._client = client or WebApplicationClient(client_id, token=given.value)
         for name in given.value or {}:
             setattr(self._client, name, (given.value or {})[name])
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an OAuth2 does not pickle, since its token would be readable by anyone in "
+            "the pickle; build it anew where it is needed"
+        )
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token; requests calls this while it prepares a request.

@@ -1,5 +1,7 @@
 """OAuth2: one token as ``auth=`` of requests."""
 
+import pickle
+
 import pytest
 import requests
 from oauthlib.oauth2 import (
@@ -59,3 +61,9 @@ def test_where_to():
 def test_it_shows_nothing():
     """The token is in no repr. M66."""
     assert "abcd" not in repr(OAuth2("id", token=TOKEN))
+
+
+def test_it_does_not_pickle():
+    """Its token would be in the pickle. M75."""
+    with pytest.raises(TypeError, match="build it anew"):
+        pickle.dumps(OAuth2("id", token=TOKEN))

@@ -42,6 +42,8 @@ WRAPPING = frozenset(
         ("SessionState.__init__", "token"),
         ("SessionState.__init__", "auto_refresh_kwargs"),
         ("SessionState.token", "value"),
+        ("SessionState.auto_refresh_kwargs", "value"),
+        ("SessionState._code_verifier", "value"),
         ("TokenUpdated.__init__", "self"),
         ("TokenUpdated.__init__", "token"),
         *(
