@@ -401,6 +401,15 @@ class TestRefreshingByHand:
         with pytest.raises(ValueError, match="token endpoint"):
             session.refresh_token(None)
 
+    def test_redirects_are_not_followed(self, endpoint, serve):
+        """They would take the refresh token along."""
+        elsewhere = serve()
+        session = OAuth2Session("id", token=endpoint.issue())
+        endpoint.answers = [redirect(f"{elsewhere.origin}/token", 307)]
+        with pytest.raises(OAuth2Error, match="redirect to 127"):
+            session.refresh_token(endpoint.token_url)
+        assert elsewhere.seen == []
+
     def test_hooks(self, endpoint):
         """They see the form as text, and the answer."""
         session = OAuth2Session("id", token=endpoint.issue())

@@ -1,6 +1,7 @@
 """A session that refreshes by itself: its token in the store that copies share."""
 
 import contextvars
+import pickle
 import threading
 import time
 
@@ -157,6 +158,41 @@ class TestRenewing:
         assert saved == []
         first.refresh_token(endpoint.token_url, token["refresh_token"])
         assert len(endpoint.asked) == 2
+
+    def test_another_refresh_token_by_hand(self, endpoint):
+        """It is the caller's own affair: it is sent, and the record left alone."""
+        session, _ = start(endpoint, endpoint.issue())
+        assert session.get(endpoint.url).ok
+        with pytest.raises(InvalidGrantError):
+            session.refresh_token(endpoint.token_url, "an0ther-token-0001")
+        assert endpoint.asked[-1]["refresh_token"] == "an0ther-token-0001"
+
+    def test_a_stale_token_is_used_and_not_renewed_behind_the_scripts_back(
+        self, endpoint
+    ):
+        """The session's adapters are not made for two threads at once."""
+        session, _ = start(endpoint, endpoint.issue())
+        assert session.get(endpoint.url).ok
+        session._shared_login()._resolved().held.fresh_until = 0.0
+        assert session.get(endpoint.url).ok
+        for thread in threading.enumerate():
+            if thread.name.startswith("oauth_auth"):
+                thread.join(30)
+        assert endpoint.asked == []
+
+    def test_each_token_is_told_once_and_never_an_older_one(self, endpoint):
+        """Whichever of several threads comes to it, and however late."""
+        session, saved = start(endpoint, endpoint.issue(expired=True))
+        assert session.get(endpoint.url).ok
+        login = session._shared_login()
+        older = login._resolved().held
+        login._announced = None
+        assert session.get(endpoint.url).ok
+        assert len(saved) == 1
+        session.refresh_token(endpoint.token_url)
+        newest = session.token
+        login._followed_by_session(older)
+        assert session.token is newest
 
     def test_a_token_of_no_refresh_token(self, endpoint):
         """The server is asked without one, as before, and says so."""
@@ -381,6 +417,9 @@ class TestFailures:
             session.get(endpoint.url)
         for kind in kinds:
             assert isinstance(caught.value, kind)
+        if InvalidGrantError in kinds:
+            assert caught.value.error == "invalid_grant"
+        assert pickle.loads(pickle.dumps(caught.value)).args == caught.value.args
         assert saved == []
         assert "id" in str(caught.value) or "127.0.0.1" in str(caught.value)
 
