@@ -56,7 +56,7 @@ class OAuth2(AuthBase):
             TokenExpiredError: The token has expired.
             ValueError: There is no access token.
         """
-        url, before = Hidden(r.url or ""), Hidden(r.body)
+        url = Hidden(r.url or "")
         secure.check(url)
         made = Hidden(
             self._client.add_token(
@@ -68,6 +68,4 @@ class OAuth2(AuthBase):
         )
         r.url = secure.restored(Hidden(made.value[0]), url).value
         r.headers, r.body = made.value[1], made.value[2]
-        if r.body is not before.value:
-            r.prepare_content_length(r.body)
         return r
