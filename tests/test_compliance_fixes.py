@@ -86,7 +86,7 @@ def test_facebook_before_2015():
     """A form, as plain text, with ``expires``."""
     token = fetched("facebook", f"access_token={TOKEN}&expires=99", kind="text/plain")
     assert token["token_type"] == "Bearer"
-    assert token["expires_in"] == 99
+    assert int(token["expires_in"]) == 99  # older oauthlibs keep the text
     assert token["access_token"] == TOKEN
     assert "expires_in" not in fetched("facebook", "access_token=a", kind="text/plain")
 
