@@ -1,9 +1,11 @@
 """A session that refreshes by itself: its token in the store that copies share."""
 
 import contextvars
+import json
 import pickle
 import threading
 import time
+from unittest import mock
 
 import pytest
 import requests
@@ -306,6 +308,27 @@ class TestUnauthorized:
             session.get(endpoint.url)
         assert session.get(endpoint.url).ok
 
+    @pytest.mark.parametrize(
+        ("reply", "kind"),
+        [
+            (refusal("invalid_grant"), InvalidGrantError),
+            (Reply(500), MissingTokenError),
+            (
+                lambda _: Reply(200, (("Content-Length", "9"),)),
+                requests.RequestException,
+            ),
+        ],
+    )
+    def test_a_401_that_cannot_be_answered(self, endpoint, reply, kind):
+        """What went wrong is raised: a 401 would not say what to do."""
+        session, saved = start(endpoint, endpoint.issue())
+        endpoint.refuse_tokens()
+        endpoint.answers = [reply] * 2
+        with pytest.raises(errors.OAuthAuthError) as caught:
+            session.get(endpoint.url, timeout=2)
+        assert isinstance(caught.value, kind)
+        assert saved == []
+
     def test_another_origins_401(self, endpoint, serve):
         """Whoever a redirect leads to neither gets the token nor has it renewed."""
         elsewhere = serve()
@@ -507,6 +530,39 @@ class TestFailures:
         with pytest.raises(OAuth2Error, match="redirect"):
             session.get(endpoint.url)
         assert elsewhere.seen == []
+
+
+class TestDoubles:
+    """Suites for requests-oauthlib put doubles in place of servers."""
+
+    def test_a_session_whose_send_is_replaced(self, monkeypatch):
+        """An answer may have a text and nothing else; the switch for http counts."""
+        monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+        members = {"access_token": "n3w-token-0001", "refresh_token": "n3xt-token-1"}
+        sent = []
+
+        def send(request, **_):
+            sent.append((request.url, request.headers.get("Authorization")))
+            return mock.MagicMock(text=json.dumps({**members, "expires_in": 60}))
+
+        saved = []
+        session = OAuth2Session(
+            "id",
+            token={
+                "access_token": "a",
+                "refresh_token": "0ld-token-0001",
+                "expires_at": 1,
+            },
+            auto_refresh_url="http://a.example/token",
+            token_updater=saved.append,
+        )
+        session.send = send
+        session.get("http://b.example/")
+        assert sent == [
+            ("http://a.example/token", None),
+            ("http://b.example/", "Bearer n3w-token-0001"),
+        ]
+        assert members.items() <= saved[0].items()
 
 
 class TestTheSessionsOwnSettings:
