@@ -58,13 +58,19 @@ class Call:
         self.failure: Exception | None = None
 
     @property
-    def timeout(self) -> float:
-        """Seconds to wait for the answer."""
+    def wait(self) -> Any:
+        """What requests is to wait, which is never for ever."""
         wanted = self.given.value["timeout"]
         if isinstance(wanted, tuple):
-            parts = [part for part in wanted if isinstance(part, int | float)]
-            wanted = sum(parts) if parts else None
-        return float(wanted) if isinstance(wanted, int | float) else _TIMEOUT
+            return tuple(_TIMEOUT if part is None else part for part in wanted)
+        return _TIMEOUT if wanted is None else wanted
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for the answer."""
+        parts = self.wait if isinstance(self.wait, tuple) else (self.wait,)
+        seconds = [part for part in parts if isinstance(part, int | float)]
+        return float(sum(seconds)) or _TIMEOUT
 
 
 def of_request(

@@ -183,7 +183,7 @@ class _SessionReach:
                     sent.value[0],
                     data=sent.value[2],
                     auth=call.given.value["auth"],
-                    timeout=call.given.value["timeout"] or call.timeout,
+                    timeout=call.wait,
                     headers=sent.value[1],
                     verify=call.given.value["verify"],
                     proxies=call.given.value["proxies"],

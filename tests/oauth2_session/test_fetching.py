@@ -1,8 +1,10 @@
 """Logging in by a session: authorization URLs, fetching tokens, refreshing by hand."""
 
 import json
+import sys
 import threading
 import warnings
+from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -17,6 +19,7 @@ from oauthlib.oauth2 import (
     MissingTokenError,
     MobileApplicationClient,
     OAuth2Error,
+    ServiceApplicationClient,
     TokenExpiredError,
 )
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, MissingTokenTypeError
@@ -153,6 +156,18 @@ class TestFetching:
             }
         ]
         assert endpoint.token_requests[0].authorization is None
+
+    def test_by_assertion(self, endpoint, monkeypatch):
+        """A service signs its own, with PyJWT, for which a double will do here."""
+        signer = mock.MagicMock()
+        signer.encode.return_value = "s1gned-assertion-0001"
+        monkeypatch.setitem(sys.modules, "jwt", signer)
+        client = ServiceApplicationClient("id", "key", issuer="i", audience="a")
+        session = OAuth2Session(client=client)
+        session.fetch_token(endpoint.token_url, subject="s")
+        assert endpoint.asked[0]["assertion"] == "s1gned-assertion-0001"
+        assert endpoint.asked[0]["grant_type"].endswith(":jwt-bearer")
+        assert session.get(endpoint.url).ok
 
     def test_by_device(self, endpoint):
         """A device's code is redeemed by oauthlib's DeviceClient."""

@@ -29,6 +29,7 @@ from oauth_auth import (
     errors,
 )
 from oauth_auth.oauth2_session import shared
+from oauth_auth.oauth2_session.call import Call
 from tests.http_clients.api import Reply, redirect
 from tests.oauth2_session.endpoint import json_reply, refusal
 
@@ -605,8 +606,18 @@ class TestTheSessionsOwnSettings:
             assert kwargs["verify"] == "session.pem"
             assert (kwargs["cert"], kwargs["timeout"]) == ("c.pem", (7, 8))
 
-    def test_a_renewal_has_a_timeout_of_its_own(self, endpoint):
-        """Others wait for it, so it never waits for ever."""
+    @pytest.mark.parametrize(
+        ("given", "used", "total"),
+        [
+            (None, 10.0, 10.0),
+            (7, 7, 7.0),
+            ((3, 4), (3, 4), 7.0),
+            ((3, None), (3, 10.0), 13.0),
+            ((None, None), (10.0, 10.0), 20.0),
+        ],
+    )
+    def test_a_renewal_never_waits_for_ever(self, endpoint, given, used, total):
+        """Others wait for it, so it has a timeout where the request names none."""
         seen = []
         session, _ = start(endpoint, endpoint.issue(expired=True))
         adapter = session.get_adapter(endpoint.url)
@@ -617,8 +628,9 @@ class TestTheSessionsOwnSettings:
             return send(request, **kwargs)
 
         adapter.send = watched
-        session.get(endpoint.url)
-        assert seen == [10.0, None]
+        session.get(endpoint.url, timeout=given)
+        assert seen == [used, given]
+        assert Call("", {"timeout": given}).timeout == total
 
     def test_hooks_find_the_callers_context(self, endpoint):
         """A web framework's request, say, which is a context variable."""
