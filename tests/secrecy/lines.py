@@ -21,6 +21,8 @@ __all__ = ["WRAPPING", "LineFailedError", "Lines"]
 #: the main thread only.
 _SPARED_FILES = frozenset({"file_lock.py", "flight.py", "forking.py"})
 _SPARED_FUNCTIONS = frozenset({"__enter__", "__exit__"})
+#: httpcore tells of a new socket before anybody owns it. No signal reaches its thread.
+_SPARED_METHODS = frozenset({"_Trace.__call__"})
 
 #: Where what came in the clear is being wrapped, and nothing raises: function, local.
 WRAPPING = frozenset(
@@ -146,6 +148,7 @@ def _is_spared(code):
     return (
         PurePath(code.co_filename).name in _SPARED_FILES
         or code.co_name in _SPARED_FUNCTIONS
+        or code.co_qualname in _SPARED_METHODS
         or code.co_qualname in _WRAPPERS
     )
 
