@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from oauth_auth.answer import parse, seconds
 from oauth_auth.client_auth import client_auth_from
 from oauth_auth.lazy_errors import errors
 from oauth_auth.message import Request
@@ -20,16 +19,13 @@ from oauth_auth.protocol import (
     judge_token_response,
     revocation_params,
 )
-from oauth_auth.quoting import spellings
-from oauth_auth.refusal import LATER, Refusal, is_redirect, is_success, redirect_host
+from oauth_auth.refusal import LATER, is_redirect, is_success, redirect_host
 from oauth_auth.secret import SecretSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from oauth_auth.answer import Members
     from oauth_auth.grants.base import Grant
-    from oauth_auth.grants.device_code import DeviceCode
     from oauth_auth.identity import Identifier
     from oauth_auth.message import Response
     from oauth_auth.secret import Secret
@@ -39,31 +35,21 @@ if TYPE_CHECKING:
     from oauth_auth.transport import HttpOptions
 
 __all__ = [
-    "DeviceAnswer",
     "Reach",
     "TokenRequest",
-    "ask_for_device_code",
-    "fetch_jwks",
+    "authenticated_request",
     "find_metadata",
     "revoke",
 ]
 
 #: How long metadata is used before it is fetched again, in seconds.
 _METADATA_LIFE: Final = 86400.0
-#: How long a server's keys are kept, in seconds, and how many servers'.
-_JWKS_LIFE: Final = 3600.0
-_JWKS_KEPT: Final = 64
-#: Where a device authorization response does not say, in seconds.
-_DEVICE_LIFE: Final = 600.0
-_DEVICE_INTERVAL: Final = 5.0
 #: How long old metadata serve before the next try, where new ones cannot be had.
 _METADATA_PAUSE: Final = 300.0
 _HTTP_CLIENT_ERRORS: Final = range(400, 500)
 _OK: Final = 200
 
 _log = logging.getLogger("oauth_auth")
-#: Server's keys by URL, with when they were fetched.
-_keys: dict[str, tuple[float, Mapping[str, Any]]] = {}
 _found: dict[tuple[TokenStore, str], tuple[float, Mapping[str, Any]]] = {}
 
 
@@ -128,7 +114,9 @@ class TokenRequest:
             for value in (*params.values(), grant.client_secret)
             if isinstance(value, SecretSource)
         ]
-        self._request, self._method = _authenticated(server, grant, self._url, params)
+        self._request, self._method = authenticated_request(
+            server, grant, self._url, params
+        )
 
     def send(self, reach: Reach) -> TokenAnswer:
         """Send the request and judge what comes; never raises an error of ours."""
@@ -150,9 +138,14 @@ class TokenRequest:
         )
 
 
-def _authenticated(
+def authenticated_request(
     server: AuthorizationServer, grant: Grant, url: str, params: Mapping[str, Any]
 ) -> tuple[Request, str]:
+    """Return a form to be sent by POST, and how the client proves itself in it.
+
+    Raises:
+        ConfigurationError: It cannot be built.
+    """
     method = client_auth_from(
         grant.client_auth, server=server, has_secret=grant.client_secret is not None
     )
@@ -181,122 +174,13 @@ def revoke(
     hint = "refresh_token" if token._refresh_token else "access_token"
     url = server.revocation_endpoint
     try:
-        request, method = _authenticated(
+        request, method = authenticated_request(
             server, grant, url, revocation_params(secret, hint)
         )
         response = reach.exchange(request)
     except errors.OAuthAuthError as error:
         return error
     return judge_revocation_response(response, url, sent=[secret], auth_method=method)
-
-
-class DeviceAnswer(NamedTuple):
-    """A device authorization response (RFC 8628 section 3.2)."""
-
-    device_code: Secret
-    user_code: str
-    verification_uri: str
-    verification_uri_complete: str | None
-    #: Seconds.
-    expires_in: float
-    #: Seconds between two polls.
-    interval: float
-
-
-def ask_for_device_code(
-    server: AuthorizationServer, grant: DeviceCode, reach: Reach
-) -> DeviceAnswer:
-    """Start a login on another device (RFC 8628 section 3.1).
-
-    Raises:
-        ConfigurationError: The server has no device authorization endpoint.
-        TokenEndpointError: It refused.
-        EndpointUnreachable: No answer came.
-    """
-    url = server.device_authorization_endpoint
-    if url is None:
-        raise errors.ConfigurationError(
-            f"no device_authorization_endpoint is known for {server.name}; if it has "
-            "one, pass AuthorizationServer(..., device_authorization_endpoint=...)"
-        )
-    params = grant.authorization_request()
-    request, method = _authenticated(server, grant, url, params)
-    response = reach.exchange(request)
-    members = parse(response)
-    hidden = spellings([grant.client_secret])
-    refusal = Refusal(response, members, hidden, refreshing=False)
-    found = _device_answer(members) if is_success(response) and members else None
-    if found is None:
-        raise refusal.error(url, "device_authorization_endpoint", auth_method=method)
-    return found
-
-
-def _device_answer(members: Members) -> DeviceAnswer | None:
-    device_code = members.secret("device_code")
-    texts = {
-        name: found.reveal() if (found := members.secret(name)) else None
-        for name in (
-            "user_code",
-            "verification_uri",
-            "verification_uri_complete",
-            "verification_url",  # Google's, and that of the RFC's drafts
-        )
-    }
-    uri = texts["verification_uri"] or texts["verification_url"]
-    user_code = texts["user_code"]
-    if device_code is None or user_code is None or uri is None:
-        return None
-    expires_in = seconds(members.get("expires_in"))
-    interval = seconds(members.get("interval"))
-    return DeviceAnswer(
-        device_code,
-        user_code,
-        uri,
-        texts["verification_uri_complete"],
-        expires_in if expires_in and expires_in > 0 else _DEVICE_LIFE,
-        # Section 3.2: 5 seconds if the server does not say, or says nonsense.
-        interval if interval and interval > 0 else _DEVICE_INTERVAL,
-    )
-
-
-def fetch_jwks(
-    server: AuthorizationServer, reach: Reach, *, anew: bool = False
-) -> Mapping[str, Any] | None:
-    """Return the server's public keys (RFC 7517 section 5), kept for an hour.
-
-    Args:
-        server: The server, with its metadata.
-        reach: How to reach it.
-        anew: Fetch them even if they are kept: the server may have new ones.
-
-    Returns:
-        The key set; None if the server publishes none.
-
-    Raises:
-        ServerError: It answered with something else.
-        EndpointUnreachable: No answer came.
-    """
-    url = server.jwks_uri
-    if url is None:
-        return None
-    now = time.time()
-    kept = _keys.get(url)
-    if kept is not None and not anew and kept[0] <= now < kept[0] + _JWKS_LIFE:
-        return kept[1]
-    response = reach.exchange(Request("GET", url, {"Accept": "application/json"}))
-    try:
-        document = json.loads(response.body) if response.status == _OK else None
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
-        raise errors.ServerError(
-            f"{url} answered {response.status} without a key set; try later",
-            status_code=response.status,
-        )
-    if len(_keys) >= _JWKS_KEPT:
-        _keys.clear()
-    _keys[url] = now, document
-    return document
 
 
 def find_metadata(

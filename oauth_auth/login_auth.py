@@ -47,7 +47,7 @@ class LoginAuth(TokenAuth):
         that need no person just ask anew.
 
         Args:
-            timeout: Seconds for the person in front of the browser.
+            timeout: Seconds for the person in front of the browser, at most 600.
             show: Called with what the person needs to know in place of printing it
                 to standard error: the URL, or a `DevicePrompt`.
             ask: Called with the URL, and returns the URL that the browser came back
@@ -56,7 +56,8 @@ class LoginAuth(TokenAuth):
         Raises:
             AccessDeniedError: The person said no.
             LoginFailed: The person did not come to an end.
-            ConfigurationError: This grant cannot; the message says what to do.
+            ConfigurationError: This grant cannot, or not in so many seconds; the
+                message says what to do.
             StoreNotWritable: The login could not be kept, so nobody was asked.
             OAuthAuthError: No token is to be had.
         """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import urlsplit
 
@@ -17,6 +19,9 @@ __all__ = ["Origins", "origin_of"]
 _PORTS: Final = {"https": 443, "http": 80}
 #: URL prefixes whose decision is remembered; more are decided anew each time.
 _REMEMBERED: Final = 256
+#: An origin up to the second label of its host. A URL's own asterisk is no label.
+_FIRST_LABEL: Final = re.compile(r"https://[a-z0-9_-]+\.")
+_WILDCARD: Final = re.compile(r"(?i:https)://\*\.([^@*\\]+)")
 _log = logging.getLogger("oauth_auth")
 #: What was said once; objects come and go with every call.
 _said: set[tuple[frozenset[str], str]] = set()
@@ -63,17 +68,27 @@ class Origins:
     """Decides which requests carry the token.
 
     Args:
-        allowed: URLs whose origins may get it. None means every origin that the
-            caller itself names, over https or on loopback.
+        allowed: URLs whose origins may get it. ``https://*.example.com`` means every
+            host with one label before ``example.com``, as in a certificate: neither
+            ``example.com`` itself nor ``a.b.example.com``. None means every origin
+            that the caller itself names, over https or on loopback.
 
     Raises:
-        ConfigurationError: A text is not a URL.
+        ConfigurationError: A text is not a URL, or has an asterisk where that is
+            none of the allowed ones.
+
+    Example:
+        >>> origins = Origins(["https://*.googleapis.com"])
+        >>> origins.decide("https://gmail.googleapis.com/gmail/v1/users/me/profile")
+        'https://gmail.googleapis.com'
     """
 
     __slots__ = ("_allowed", "_decided")
 
     def __init__(self, allowed: Iterable[str] | None) -> None:
-        self._allowed: Final = None if allowed is None else frozenset(_checked(allowed))
+        if isinstance(allowed, str):
+            allowed = [allowed]
+        self._allowed: Final = None if allowed is None else _checked(tuple(allowed))
         self._decided: dict[str, str | None] = {}
 
     def decide(self, url: str) -> str | None:
@@ -95,10 +110,20 @@ class Origins:
             self._decided[prefix] = origin
         return origin
 
+    def lists(self, url: str) -> bool:
+        """Whether a URL's origin is among those that were given."""
+        origin = origin_of(url)
+        # An asterisk in the URL itself is no wildcard.
+        return (
+            self._allowed is not None
+            and "*" not in origin
+            and not self._allowed.isdisjoint((origin, _wildcard_of(origin)))
+        )
+
     def _decide(self, url: str) -> str | None:
         origin = origin_of(url)
         if self._allowed is not None:
-            if origin in self._allowed:
+            if self.lists(url):
                 return origin
             _say_once(self._allowed, origin)
             return None
@@ -138,11 +163,39 @@ def _say_once(allowed: frozenset[str], origin: str) -> None:
     )
 
 
-def _checked(allowed: Iterable[str]) -> list[str]:
-    if isinstance(allowed, str):
-        allowed = [allowed]
+def _wildcard_of(origin: str) -> str | None:
+    """Return the wildcard that an origin falls under, with its first label replaced."""
+    found = _FIRST_LABEL.match(origin)
+    return f"https://*.{origin[found.end() :]}" if found else None
+
+
+def _wildcard(url: str) -> str:
+    """Return a wildcard as `_wildcard_of` makes it, or an empty text if it is none."""
+    found = _WILDCARD.fullmatch(url)
+    # Through `origin_of`, for letters of any alphabet and the default port.
+    origin = origin_of(f"https://{found[1]}") if found else ""
+    host = origin.removeprefix("https://").partition(":")[0]
+    # Hosts under one label have many owners; and an address has none under it.
+    if "." not in host.strip(".") or host.rpartition(".")[2].isdecimal():
+        return ""
+    return f"https://*.{origin.removeprefix('https://')}"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _checked(allowed: tuple[str, ...]) -> frozenset[str]:
+    # Kept, since an object may be made for every request.
     origins = []
     for url in allowed:
+        if "*" in url and "://" in url:
+            origin = _wildcard(url)
+            if not origin:
+                raise errors.ConfigurationError(
+                    f"allowed_origins has {shown(url)}; an asterisk can only stand for "
+                    "the first label of an https host with two more, such as "
+                    "https://*.example.com"
+                )
+            origins.append(origin)
+            continue
         origin = origin_of(url)
         if not origin:
             raise errors.ConfigurationError(
@@ -150,4 +203,4 @@ def _checked(allowed: Iterable[str]) -> list[str]:
                 "https://api.example.com"
             )
         origins.append(origin)
-    return origins
+    return frozenset(origins)

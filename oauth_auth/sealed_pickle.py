@@ -40,15 +40,20 @@ class _Pickler(pickle.Pickler):
 
 
 def reduce(
-    kind: type[Any], grant: Any, settings: dict[str, Any]
+    kind: type[Any], grant: Any, settings: dict[str, Any], store: Any
 ) -> tuple[Any, tuple[Any, ...]]:
     """Return what ``__reduce__`` of an auth object returns.
+
+    Args:
+        kind: The object's class.
+        grant: Its grant, or the name of its profile.
+        settings: Its other arguments.
+        store: Its store, whose keys seal both.
 
     Raises:
         ConfigurationError: The store has no key to seal with, or its keys were given
             literally.
     """
-    store = settings["store"]
     sealer: Sealer | None = getattr(store, "sealer", None)
     if sealer is None:
         raise errors.ConfigurationError(

@@ -192,7 +192,7 @@ def check_url(url: str, name: str, *, allow_http: bool = False) -> SplitResult:
 
     Raises:
         ConfigurationError: It is not an absolute https URL (loopback may be http), or
-            has a user name, or a fragment (RFC 6749 section 3.2).
+            has control characters, a user name, or a fragment (RFC 6749 section 3.2).
     """
     try:
         parts = urlsplit(url)
@@ -203,6 +203,11 @@ def check_url(url: str, name: str, *, allow_http: bool = False) -> SplitResult:
     if parts.scheme not in ("https", "http") or not host:
         raise _configuration_error(
             f"{name} must be an absolute https URL, not {shown(url)}"
+        )
+    if not url.isprintable():
+        # Python drops some of them from what it reads, and a login's URL is printed.
+        raise _configuration_error(
+            f"{name} has control characters in it: {shown(url)}; take them out"
         )
     if parts.username is not None or parts.password is not None:
         raise _configuration_error(

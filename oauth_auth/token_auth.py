@@ -38,6 +38,9 @@ _IDENTIFIERS_KEPT: Final = 1024
 _identifiers: dict[TokenStore, Identifier] = {}
 #: Threads of one event loop that read stores and finish logins at a time.
 _THREADS: Final = 64
+#: Seconds.
+_LEEWAY: Final = 30.0
+_TIMEOUT: Final = 10.0
 _limiter: Any = None
 
 
@@ -48,17 +51,19 @@ class TokenAuth:
     one token in memory. Safe to use from all threads, tasks and processes at once.
 
     Args:
-        grant: How a token is had.
+        grant: How a token is had, or the name of a profile, whose settings then are
+            the defaults of the next six arguments; see `oauth_auth.profiles`.
         store: Where tokens are kept; by default the user's `FileStore`.
         account: Tells people or tenants under one client apart.
         allowed_origins: URLs whose origins may get the token; requests to others go
             without it. By default every origin that the caller itself names gets it,
             over https or on loopback.
-        leeway: Seconds before expiry at which a token is no longer used; at most a
-            tenth of its life counts.
-        background: Renew stale tokens behind the requests' back. False for runtimes
-            that freeze between requests.
-        timeout: Seconds for one exchange with the authorization server, in total.
+        leeway: Seconds before expiry at which a token is no longer used, 30 by
+            default; at most a tenth of its life counts.
+        background: Renew stale tokens behind the requests' back, as is the default.
+            False for runtimes that freeze between requests.
+        timeout: Seconds for one exchange with the authorization server, in total; 10
+            by default.
         http: How to reach the authorization server: `HttpOptions`, or a function that
             returns a fresh ``requests.Session``, ``httpx.Client`` or
             ``httpx2.Client`` for one exchange.
@@ -77,34 +82,60 @@ class TokenAuth:
 
     def __init__(
         self,
-        grant: Grant,
+        grant: Grant | str,
         *,
         store: TokenStore | None = None,
         account: str | None = None,
         allowed_origins: Iterable[str] | None = None,
-        leeway: float = 30.0,
-        background: bool = True,
-        timeout: float = 10.0,
+        leeway: float | None = None,
+        background: bool | None = None,
+        timeout: float | None = None,
         http: HttpOptions | Callable[[], object] | None = None,
         on_token: Callable[[Token], object] | None = None,
         interactive: bool = False,
     ) -> None:
-        if not isinstance(grant, Grant):
-            raise errors.ConfigurationError(
-                f"OAuthAuth needs a grant such as ClientCredentials(...), not {grant!r}"
+        settings: dict[str, Any] = {
+            name: value
+            for name, value in (
+                ("store", store),
+                ("account", account),
+                ("allowed_origins", allowed_origins),
+                ("leeway", leeway),
+                ("background", background),
+                ("timeout", timeout),
             )
+            if value is not None
+        }
+        if allowed_origins is not None:
+            settings["allowed_origins"] = _listed(allowed_origins)
+        self._profile: str | None = None
+        #: What was given beside the profile's name.
+        self._given: dict[str, Any] = settings
+        if isinstance(grant, str):
+            # Imported here, since most programs have no profiles.
+            from oauth_auth.profiles.use import configured
+
+            self._profile = grant
+            grant, settings = configured(grant, settings)
+        elif not isinstance(grant, Grant):
+            raise errors.ConfigurationError(
+                f"{type(self).__name__} needs a grant such as ClientCredentials(...) "
+                f"or the name of a profile, not {grant!r}"
+            )
+        leeway = settings.get("leeway", _LEEWAY)
+        timeout = settings.get("timeout", _TIMEOUT)
         if timeout <= 0 or leeway < 0:
             raise errors.ConfigurationError(
                 f"timeout={timeout!r} must be more than 0 seconds, and "
                 f"leeway={leeway!r} not less"
             )
         self._grant: Final = grant
-        self._store: Final = _default_store() if store is None else store
-        self._account: Final = account
-        self._origins: Final = Origins(allowed_origins)
-        self._allowed_origins: Final = allowed_origins and list(allowed_origins)
+        self._store: Final[TokenStore] = settings.get("store") or _default_store()
+        self._account: Final[str | None] = settings.get("account")
+        self._allowed_origins: Final[list[str] | None] = settings.get("allowed_origins")
+        self._origins: Final = Origins(self._allowed_origins)
         self._leeway: Final = leeway
-        self._background: Final = background
+        self._background: Final[bool] = settings.get("background", True)
         self._timeout: Final = timeout
         self._http: Final = http
         self._on_token: Final = on_token
@@ -114,6 +145,31 @@ class TokenAuth:
         self._terms: dict[str | None, Terms] = {}
         self._announced: Held | None = None
         self._announcing: dict[int, object] = {}
+
+    @classmethod
+    def from_env(cls, prefix: str = "OAUTH_AUTH_", **settings: Any) -> Self:
+        """Make an object of what environment variables say.
+
+        ``OAUTH_AUTH_PROFILE`` names a profile. Without it ``OAUTH_AUTH_ISSUER`` (or
+        ``OAUTH_AUTH_PRESET``, ``OAUTH_AUTH_TOKEN_ENDPOINT``), ``OAUTH_AUTH_CLIENT_ID``,
+        ``OAUTH_AUTH_CLIENT_SECRET`` or ``OAUTH_AUTH_CLIENT_SECRET_FILE``,
+        ``OAUTH_AUTH_SCOPE`` and so on say what a profile would; ``docs/profiles.md``
+        lists them all. Secrets are read anew each time they are needed.
+
+        Args:
+            prefix: What the variables' names begin with.
+            settings: Arguments of this class, which win over the variables.
+
+        Raises:
+            ConfigurationError: A variable is missing, misspelt or contradicts another.
+        """
+        from oauth_auth.profiles.environment import from_environment
+
+        configured, found = from_environment(prefix)
+        if isinstance(configured, str):
+            return cls(configured, **{**found, **settings})
+        grant = configured.build_grant().without_profile()
+        return cls(grant, **{**configured.settings(), **settings})
 
     # -- tokens ---------------------------------------------------------------------
 
@@ -165,7 +221,14 @@ class TokenAuth:
         Args:
             account: Any text that names the person, such as the user's id.
         """
-        return type(self)(self._grant, **{**self._settings(), "account": account})
+        # A profile is not looked up again: it may have changed since this was made.
+        grant = self._grant
+        if account != self._account:
+            grant = grant.without_profile()
+        other = type(self)(grant, **{**self._settings(), "account": account})
+        other._profile = self._profile
+        other._given = {**self._given, "account": account}
+        return other
 
     # -- for the HTTP clients -------------------------------------------------------
 
@@ -283,6 +346,12 @@ class TokenAuth:
             "leeway": self._leeway,
             "background": self._background,
             "timeout": self._timeout,
+            **self._own_settings(),
+        }
+
+    def _own_settings(self) -> dict[str, Any]:
+        """Return the settings that no profile has."""
+        return {
             "http": self._http,
             "on_token": self._on_token,
             "interactive": self._interactive,
@@ -290,7 +359,8 @@ class TokenAuth:
 
     def __repr__(self) -> str:
         account = f", account={self._account!r}" if self._account else ""
-        return f"{type(self).__name__}({self._grant!r}, store={self._store!r}{account})"
+        of = self._profile or self._grant
+        return f"{type(self).__name__}({of!r}, store={self._store!r}{account})"
 
     def __copy__(self) -> Self:
         return self
@@ -299,7 +369,16 @@ class TokenAuth:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return sealed_pickle.reduce(type(self), self._grant, self._settings())
+        grant: Grant | str = self._grant
+        settings = self._settings()
+        if self._profile is not None:
+            # A name stays a name, which another machine's file may describe otherwise.
+            grant, settings = self._profile, {**self._given, **self._own_settings()}
+        return sealed_pickle.reduce(type(self), grant, settings, self._store)
+
+
+def _listed(origins: Iterable[str]) -> list[str]:
+    return [origins] if isinstance(origins, str) else list(origins)
 
 
 def _default_store() -> TokenStore:

@@ -39,6 +39,9 @@ LAYERS = [
     "stores",
     "identity",
     "endpoint",
+    "jwks",
+    "device_authorization",
+    "introspection",
     "grants",
     "flight",
     "held",
@@ -252,15 +255,16 @@ def test_every_test_says_what_it_shows():
     assert seen > 500
 
 
-def test_the_python_in_the_readme_is_python():
+@pytest.mark.parametrize("name", ["README.md", "docs/login.md"])
+def test_the_python_in_the_documents_is_python(name):
     """Each example compiles, and what it imports from us is there."""
-    text = (ROOT / "README.md").read_text("utf-8")
+    text = (ROOT / name).read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert blocks
     for block in blocks:
         tree = compile(
             block,
-            "README.md",
+            name,
             "exec",
             ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
         )

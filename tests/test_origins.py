@@ -174,3 +174,88 @@ class TestDecisions:
         for n in range(1000):
             Origins(["https://a.test"]).decide(f"https://host-{n}.test/")
         assert len(origins._said) <= 256
+
+
+class TestWildcards:
+    """One asterisk for the first label of a host."""
+
+    @pytest.mark.parametrize(
+        ("wildcard", "url"),
+        [
+            ("https://*.googleapis.com", "https://gmail.googleapis.com/x"),
+            ("HTTPS://*.GoogleAPIs.com/", "https://us-east1-x_y.googleapis.com:443/"),
+            ("https://*.rep.googleapis.com", "https://a.rep.googleapis.com/"),
+            ("https://*.example.com:8443", "https://api.example.com:8443/"),
+            ("https://*.b\u00fccher.example", "https://api.xn--bcher-kva.example/"),
+        ],
+    )
+    def test_one_label_stands_for_it(self, wildcard, url):
+        """What a certificate for the same name would cover gets the token."""
+        assert Origins([wildcard]).decide(url) == origin_of(url)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://googleapis.com/",
+            "https://evilgoogleapis.com/",
+            "https://evil-googleapis.com/",
+            "https://googleapis.com.evil.test/",
+            "https://x.googleapis.com.evil.test/",
+            "https://a.b.googleapis.com/",
+            "https://.googleapis.com/",
+            "https://a..googleapis.com/",
+            "https://*.googleapis.com/",
+            "https://gmail.googleapis.com:8443/",
+            "https://gmail.googleapis.com./",
+            "http://gmail.googleapis.com/",
+            "ftp://gmail.googleapis.com/",
+            "https://gmail.googleapis.com@evil.test/",
+            "https://evil.test/gmail.googleapis.com",
+            "https://evil.test#.googleapis.com",
+            "https://evil.test?.googleapis.com",
+            "https://evil.test\\.googleapis.com/",
+            "https://evil.test%2f.googleapis.com/",
+            "https://evil%2f.googleapis.com/",
+            "https://evil\\.googleapis.com/",
+            "https://ev il.googleapis.com/",
+            "https://[::1].googleapis.com/",
+            "https://\uff47oogleapis.com/",
+        ],
+    )
+    def test_a_look_alike_gets_nothing(self, url):
+        """Neither more labels nor fewer, no other port or scheme, no name inside."""
+        assert Origins(["https://*.googleapis.com"]).decide(url) is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "https://*",
+            "https://*.com",
+            "https://*.com.",
+            "https://*..com",
+            "https://*.localhost",
+            "https://*.0.0.1",
+            "https://*.*.example.com",
+            "https://a.*.example.com",
+            "https://a*.example.com",
+            "https://*example.com",
+            "https://example.com/*",
+            "https://me@*.example.com",
+            "https://*.evil.test@example.com",
+            "https://*.evil.test\\@example.com",
+            "http://*.example.com",
+            "*://api.example.com",
+            "https://*.example.com:port",
+        ],
+    )
+    def test_another_asterisk_is_refused(self, text):
+        """It would match nothing, or more than anybody means."""
+        with pytest.raises(ConfigurationError, match=r"https://\*\.example\.com"):
+            Origins([text])
+
+    def test_exact_origins_count_beside_it(self):
+        """A list may have both; the refusal names the wildcard as it was meant."""
+        both = Origins(["https://*.example.com", "https://example.com"])
+        assert both.decide("https://example.com/") == "https://example.com"
+        assert both.decide("https://api.example.com/x") == "https://api.example.com"
+        assert both.decide("https://a.api.example.com/x") is None

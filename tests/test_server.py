@@ -46,6 +46,8 @@ class TestUrls:
             ("https://auth.example.com/#part", "fragment"),
             ("https://auth.example.com:port/", "is not a URL"),
             ("https://[::1/", "is not a URL"),
+            ("https://auth.example.com/\x1b[2J", "control characters"),
+            ("https://auth.example.com/to\nken", "control characters"),
             (b"https://auth.example.com/", "absolute https URL"),
             (7, "is not a URL"),
         ],

@@ -13,7 +13,8 @@ from typing import Final
 __all__ = ["main"]
 
 #: What the extra brings; click alone is on many machines for other reasons.
-_EXTRA: Final = ("click", "rich", "httpx2")
+_EXTRA: Final = ("click", "rich", "httpx2", "tomlkit")
+_INTERRUPTED: Final = 130
 
 
 def main() -> None:
@@ -28,9 +29,13 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    from oauth_auth.cli.group import cli
+    try:
+        from oauth_auth.cli.group import cli
 
-    cli(prog_name="oauth-auth")
+        cli(prog_name="oauth-auth")
+    except KeyboardInterrupt:
+        # While the modules load; the commands see to it themselves.
+        sys.exit(_INTERRUPTED)
 
 
 def _installed(module: str) -> bool:

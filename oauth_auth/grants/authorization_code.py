@@ -105,6 +105,5 @@ class AuthorizationCode(Grant):
         return {**super().inputs(account), "authorization_extra": more}
 
     @property
-    def remedy(self) -> str:
-        """What to do when the login has ended."""
+    def _remedy(self) -> str:
         return "log in again: auth.login(), or send the person to authorization_url()"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, TypedDict
+import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, Self, TypedDict
 from urllib.parse import urlsplit
 
 from oauth_auth.lazy_errors import errors
@@ -62,6 +63,8 @@ class Grant:
     grant_type: ClassVar[str]
     #: Whether only a person can get the first token, so that losing it matters.
     needs_person: ClassVar[bool]
+    #: The profile whose login the command line can renew, if it is one's grant.
+    _profile: str | None = None
 
     def __init__(
         self,
@@ -172,6 +175,20 @@ class Grant:
     @property
     def remedy(self) -> str:
         """What to do when the login has ended."""
+        if self._profile is not None:
+            return f"run: oauth-auth login {self._profile}"
+        return self._remedy
+
+    def without_profile(self) -> Self:
+        """Return the same grant, for logins that the command line does not make."""
+        if self._profile is None:
+            return self
+        other = copy.copy(self)
+        other._profile = None
+        return other
+
+    @property
+    def _remedy(self) -> str:
         return "renew() asks the server again"
 
     def __repr__(self) -> str:

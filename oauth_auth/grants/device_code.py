@@ -35,6 +35,9 @@ class DeviceCode(Grant):
     def authorization_request(self) -> dict[str, Any]:
         """Return the parameters of the device authorization request (section 3.1)."""
         standard: dict[str, Any] = {
+            # Section 3.1 wants it only of clients that do not authenticate; servers
+            # made with oauthlib want it of all.
+            "client_id": self.client_id,
             "scope": self.scope,
             "audience": self.audience,
             "resource": self.resource,
@@ -52,6 +55,5 @@ class DeviceCode(Grant):
         return merge_params(standard, self.extra)
 
     @property
-    def remedy(self) -> str:
-        """What to do when the login has ended."""
+    def _remedy(self) -> str:
         return "log in again: auth.login()"

@@ -94,6 +94,5 @@ class RefreshToken(Grant):
         """Return None: without a refresh token there is no next token."""
 
     @property
-    def remedy(self) -> str:
-        """What to do when the login has ended."""
+    def _remedy(self) -> str:
         return "log in again, and pass the new refresh token"

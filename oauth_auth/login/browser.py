@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -12,38 +13,33 @@ if TYPE_CHECKING:
 
 __all__ = ["open_browser"]
 
-#: Seconds for the browser to start. Over SSH, in WSL and in containers what passes
-#: for one may wait for ever.
-_START: Final = 5.0
 #: Browsers that would take the terminal over, which the program itself uses.
 _OF_TERMINALS: Final = ("elinks", "links", "links2", "lynx", "w3m")
 
 
-def open_browser(url: Secret) -> bool:
-    """Open a URL in the person's browser.
+def open_browser(url: Secret) -> None:
+    """Open a URL in the person's browser, without waiting for that.
+
+    Over SSH, in WSL and in containers what passes for a browser may wait for ever, and
+    one that BROWSER names is waited for until it has loaded the page, which it gets
+    from whoever called this. What it says of its success is not true everywhere
+    either, so the URL has to be shown all the same.
 
     Args:
         url: The URL.
-
-    Returns:
-        Whether a browser said that it did; the URL should be shown all the same.
     """
-    answer: list[bool] = []
 
     def ask() -> None:
         import webbrowser
 
-        try:
+        with contextlib.suppress(Exception):  # any is "no browser"
             browser = webbrowser.get()
             if not _takes_the_terminal(browser):
-                answer.append(browser.open(url.reveal()))
-        except Exception:  # noqa: BLE001  # any is "no browser"
-            answer.append(False)
+                browser.open(url.reveal())
 
     thread = threading.Thread(target=ask, name="oauth_auth browser", daemon=True)
-    thread.start()
-    thread.join(_START)
-    return bool(answer and answer[0])
+    with contextlib.suppress(RuntimeError):  # no thread can be had
+        thread.start()
 
 
 def _takes_the_terminal(browser: Any) -> bool:

@@ -61,11 +61,12 @@ def finish(
     """
     grant: Any = terms.grant
     server = server_of(source, terms)
+    # First, so that the answer is good once more if the keys cannot be had.
+    check = id_token_check(server, grant, terms.reach, pending)
     code = answered_code(response, server, pending)
     params = grant.code_request(
         code, redirect_uri=pending.redirect_uri, code_verifier=pending.code_verifier
     )
-    check = id_token_check(server, grant, terms.reach, pending)
     return redeem(source, terms, server, params, once=pending.state, check=check)
 
 

@@ -6,17 +6,19 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from oauth_auth.endpoint import TokenRequest, ask_for_device_code
+from oauth_auth.device_authorization import ask_for_device_code
+from oauth_auth.endpoint import TokenRequest
 from oauth_auth.lazy_errors import errors
 from oauth_auth.login.browser_login import server_of
 from oauth_auth.login.keep import granted, keep
+from oauth_auth.login.qr import qr_code
 from oauth_auth.login.who import id_token_check
 from oauth_auth.protocol import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oauth_auth.endpoint import DeviceAnswer
+    from oauth_auth.device_authorization import DeviceAnswer
     from oauth_auth.held import Held
     from oauth_auth.protocol import TokenAnswer
     from oauth_auth.renewal import Terms, TokenSource
@@ -143,9 +145,11 @@ def _print_prompt(prompt: DevicePrompt) -> None:
     complete = prompt.verification_uri_complete
     if sys.stderr is None:  # a program without a console has none
         return
+    picture = qr_code(complete or prompt.verification_uri, sys.stderr)
     sys.stderr.write(
         f"To log in, open {prompt.verification_uri} on any device and enter the code\n"
         f"\n  {prompt.user_code}\n\n"
         + (f"or open\n\n  {complete}\n\n" if complete else "")
+        + (f"or scan\n\n{picture}\n" if picture else "")
     )
     sys.stderr.flush()

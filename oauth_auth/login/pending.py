@@ -13,10 +13,10 @@ from oauth_auth.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PendingLogin"]
+__all__ = ["LIFE", "PendingLogin"]
 
 #: A login that takes longer, in seconds, has been forgotten, or is somebody else's.
-_LIFE: Final = 600.0
+LIFE: Final = 600.0
 #: The clocks of the machines that serve one web application differ by so much.
 _SKEW: Final = 60.0
 #: How many finished logins one process remembers before it drops those that are too
@@ -90,9 +90,9 @@ class PendingLogin:
                 "the answer's state is not that of this login; it may have been "
                 "forged, or belong to another browser tab: log in again"
             )
-        if not -_SKEW <= time.time() - self.started_at < _LIFE:
+        if not -_SKEW <= time.time() - self.started_at < LIFE:
             raise errors.MismatchingStateError(
-                f"this login was started more than {_LIFE / 60:.0f} minutes ago; log "
+                f"this login was started more than {LIFE / 60:.0f} minutes ago; log "
                 "in again"
             )
         if not _is_first(self.state):
@@ -174,7 +174,7 @@ def _is_first(state: Secret) -> bool:
     now = time.monotonic()
     if len(_finished) >= _FINISHED_KEPT:
         for old, at in list(_finished.items()):
-            if now - at[0] > _LIFE + _SKEW:
+            if now - at[0] > LIFE + _SKEW:
                 _finished.pop(old, None)
     mine = [now]
     return _finished.setdefault(state, mine) is mine

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from oauth_auth.grants.authorization_code import AuthorizationCode
 from oauth_auth.grants.device_code import DeviceCode
 from oauth_auth.lazy_errors import errors
+from oauth_auth.login.pending import LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,7 @@ def way_to_log_in(
         )
     from oauth_auth.login.browser_login import log_in_by_browser, log_in_by_hand
 
+    _check_timeout(wishes.timeout)
     ask = wishes.ask
     if ask is not None:
         return Way(lambda: log_in_by_hand(source, terms, ask), _LONGEST)
@@ -85,3 +87,11 @@ def way_to_log_in(
         ),
         wishes.timeout + _MORE,
     )
+
+
+def _check_timeout(timeout: float) -> None:
+    if not 0 < timeout <= LIFE:
+        raise errors.ConfigurationError(
+            f"timeout must be more than 0 and at most {LIFE:g} s, not {timeout!r}: "
+            "after that no answer to a login is taken"
+        )

@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from oauth_auth.endpoint import fetch_jwks
 from oauth_auth.id_token import (
     Expected,
     UnknownKey,
     check_id_token,
     signing_algorithms,
 )
+from oauth_auth.jwks import fetch_jwks
 from oauth_auth.lazy_errors import errors
 from oauth_auth.login.authorization import wants_id_token
 from oauth_auth.server import is_loopback
@@ -38,8 +38,8 @@ def id_token_check(
 ) -> Callable[[Token], None] | None:
     """Return the check of a new token's ID token; None where none was asked for.
 
-    The server's keys are fetched at once, so that trouble with them comes before the
-    code is spent.
+    The server's keys are fetched at once, so that trouble with them comes before
+    anything is spent.
 
     Args:
         server: The server, with its metadata.

@@ -11,11 +11,11 @@ import binascii
 import hashlib
 import os
 import re
-import threading
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import FromEnv, Secret, SecretSource
+from oauth_auth.stores.system_keyring import ask_keyring
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,6 @@ KEY_BYTES: Final = 32
 _STANDARD: Final = str.maketrans("-_", "+/")
 _KEYRING_SERVICE: Final = "oauth_auth"
 _KEYRING_NAME: Final = "sealing-key"
-#: A headless machine's keyring may wait for a person who is not there.
-_KEYRING_SECONDS: Final = 3.0
 
 
 def new_key() -> Secret:
@@ -135,12 +133,24 @@ class KeyChain:
         """What the caller passed, for a copy of the store elsewhere."""
         return self._given
 
+    @property
+    def source(self) -> Literal["argument", "variable", "keyring", "file", "nowhere"]:
+        """Where the keys come from."""
+        if self._given is not None and self._given != KEYRING:
+            return "argument"
+        if os.environ.get(KEY_VARIABLE, "").strip():
+            return "variable"
+        if self._given == KEYRING or os.environ.get(KEYRING_VARIABLE, "") == "1":
+            return "keyring"
+        return "file" if self._key_file is not None else "nowhere"
+
     def _load(self) -> tuple[Key, ...]:
+        source = self.source
         if self._given is not None and self._given != KEYRING:
             return _parsed(self._given, "keys=")
-        if os.environ.get(KEY_VARIABLE, "").strip():
+        if source == "variable":
             return _parsed([FromEnv(KEY_VARIABLE)], KEY_VARIABLE)
-        if self._given == KEYRING or os.environ.get(KEYRING_VARIABLE, "") == "1":
+        if source == "keyring":
             return _parsed([_from_keyring(self._key_file)], "the keyring")
         if self._key_file is None:
             raise errors.ConfigurationError(
@@ -189,34 +199,16 @@ def _from_keyring(key_file: KeyFile | None) -> Secret:
             within three seconds. It was asked for, so nothing else is tried.
         KeyMismatch: It holds no key, and the store is not new.
     """
-    answer: list[Secret | Exception | str] = []
-
-    def ask() -> None:
-        try:
-            answer.append(_asked(key_file))
-        except errors.TokenStoreError as error:
-            answer.append(error)
-        except Exception as error:  # noqa: BLE001  # a backend may raise anything
-            answer.append(f"{type(error).__name__}: {error}")
-
-    # Daemon: a backend that waits for a person must not keep the process alive.
-    thread = threading.Thread(target=ask, name="oauth_auth keyring", daemon=True)
-    thread.start()
-    thread.join(_KEYRING_SECONDS)
-    result = answer[0] if answer else f"no answer within {_KEYRING_SECONDS:.0f} s"
+    result = ask_keyring(lambda keyring: _asked(keyring, key_file))
     if isinstance(result, Secret):
         return result
-    if isinstance(result, Exception):
-        raise result
     raise errors.ConfigurationError(
         f"the keyring was configured for the sealing key, and failed: {result}; "
         f"repair it, or set {KEY_VARIABLE} instead"
     )
 
 
-def _asked(key_file: KeyFile | None) -> Secret:
-    import keyring
-
+def _asked(keyring: Any, key_file: KeyFile | None) -> Secret:
     def look() -> Secret | None:
         kept = keyring.get_password(_KEYRING_SERVICE, _KEYRING_NAME)
         return Secret(kept) if kept else None

@@ -13,7 +13,7 @@ from oauth_auth.stores.base import from_newer
 if TYPE_CHECKING:
     from oauth_auth.stores.keys import Key, KeyChain
 
-__all__ = ["Sealer"]
+__all__ = ["Sealer", "key_id_of"]
 
 #: A name, and one character for the format.
 _MAGIC: Final = b"oaa1"
@@ -105,6 +105,11 @@ class Sealer:
             f"in use ({known}); put that key back in front of the others, or log in "
             "again with another store"
         )
+
+
+def key_id_of(sealed: bytes) -> bytes | None:
+    """Return the id of the key that sealed something; None if it is no such thing."""
+    return sealed[_KEY_ID] if sealed.startswith(_MAGIC) else None
 
 
 def _bound(kind: str, name: str) -> bytes:

@@ -27,6 +27,7 @@ _MODULES = {
     "parser": ["answer", "refusal", "quoting", "protocol", "token", "stores.base"],
     "challenge": ["challenge", "protocol"],
     "metadata": ["server", "endpoint", "client_auth", "quoting"],
+    "profiles": ["profiles.source", "profiles.profile", "profiles.values"],
     "record": ["stores.base", "stores.record_file", "stores.sealing", "token"],
 }
 
@@ -55,6 +56,13 @@ def metadata(data):
     document = dict(zip(_ENDPOINTS, text.split("\n"), strict=False))
     metadata_law(200, json.dumps({"issuer": ISSUER, **document}).encode())
     issuer_law(text)
+
+
+def profiles(data):
+    """Read a file of profiles."""
+    from tests.fuzz.profiles import text_law
+
+    text_law(data.decode("utf-8", "replace"))
 
 
 def record(data):
@@ -129,6 +137,13 @@ TARGETS = {
             ),
             b"https://auth.example.com:443/tenant?x#y",
             b"http://127.0.0.1/",
+        ],
+    ),
+    "profiles": (
+        profiles,
+        [
+            b"[a]\npreset = 'github'\nclient_id = 'x'\nextra.b = 'c'\n",
+            b'[a]\nissuer = "https://a.example"\nclient_secret = { env = "S" }',
         ],
     ),
     "record": (

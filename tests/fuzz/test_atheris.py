@@ -9,11 +9,13 @@ import sys
 
 import pytest
 
-from oauth_auth import answer, server
+from oauth_auth import answer, errors, server
 from oauth_auth.challenge import Challenge
+from oauth_auth.profiles import references, source
 from oauth_auth.stores.sealing import Sealer
 from tests.fuzz import atheris_target, challenges
 from tests.fuzz.atheris_target import TARGETS
+from tests.fuzz.profiles import SECRET
 from tests.fuzz.records import TEXT
 from tests.secrecy.watch import DIRECTORY
 
@@ -74,6 +76,13 @@ def accept_any_url(monkeypatch):
     monkeypatch.setattr(server, "check_url", lambda url, name, **options: None)
 
 
+def take_secrets_in_the_open(monkeypatch):
+    monkeypatch.setattr(source, "is_secret", lambda key, value: False)
+    monkeypatch.setattr(
+        references, "_not_one", lambda key, why: errors.ConfigurationError(SECRET)
+    )
+
+
 def open_anything(monkeypatch):
     monkeypatch.setattr(Sealer, "unseal", lambda self, *args: TEXT)
 
@@ -84,6 +93,11 @@ def open_anything(monkeypatch):
         ("parser", lose_refresh_tokens, TARGETS["parser"][1][0]),
         ("challenge", make_up_a_challenge, b"Basic"),
         ("metadata", accept_any_url, b"http://auth.example.com/token"),
+        (
+            "profiles",
+            take_secrets_in_the_open,
+            b"[a]\nclient_id = 'x'\nclient_secret = { value = 'x' }",
+        ),
         ("record", open_anything, b"oaa1"),
     ],
 )

@@ -6,7 +6,7 @@ import webbrowser
 
 import pytest
 
-from oauth_auth import endpoint
+from oauth_auth import jwks
 from oauth_auth.testing import TestingServer
 from tests.http_clients.conftest import log  # noqa: F401  # a fixture
 from tests.login.people import Browser
@@ -29,7 +29,7 @@ def server(_login_server):
 @pytest.fixture(autouse=True)
 def _no_keys_kept():
     """Have each test fetch the server's keys for itself."""
-    endpoint._keys.clear()
+    jwks._keys.clear()
 
 
 @pytest.fixture(autouse=True)

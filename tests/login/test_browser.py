@@ -8,7 +8,6 @@ import webbrowser
 
 import pytest
 
-from oauth_auth.login import browser as module
 from oauth_auth.login.browser import open_browser
 from oauth_auth.secret import Secret
 
@@ -30,25 +29,48 @@ def opens(monkeypatch):
     return replace
 
 
-@pytest.mark.parametrize("said", [True, False])
-def test_what_the_browser_says(opens, said):
-    """The browser gets the URL, and its word is passed on."""
+def launches():
+    """Return the threads in which a browser is being started."""
+    return [t for t in threading.enumerate() if t.name == "oauth_auth browser"]
+
+
+def launch():
+    """Have the URL opened, and wait until that has succeeded or failed."""
+    open_browser(URL)
+    for thread in launches():
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def test_a_browser(opens):
+    """The browser gets the URL."""
     opened = []
-    opens(lambda url: opened.append(url) or said)
-    assert open_browser(URL) is said
+    opens(opened.append)
+    launch()
     assert opened == [URL.reveal()]
 
 
 def test_a_browser_that_hangs(opens, monkeypatch):
     """A launch that does not return is left alone, and holds up nothing. M99a."""
-    monkeypatch.setattr(module, "_START", 0.05)
     go_on = threading.Event()
-    opens(lambda url: go_on.wait(20) or True)
-    assert open_browser(URL) is False, "nobody waited until it came back"
-    (thread,) = (t for t in threading.enumerate() if t.name == "oauth_auth browser")
+    opens(lambda url: go_on.wait(30))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "join", None)  # nor is it waited for a while
+        open_browser(URL)
+    (thread,) = launches()
     assert thread.daemon, "the interpreter could not end"
     go_on.set()
     thread.join(30)
+
+
+def test_no_thread_to_be_had(opens, monkeypatch):
+    """Where no thread can be started there is no browser, and no error."""
+
+    def fail(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    open_browser(URL)
 
 
 @pytest.mark.parametrize("error", [webbrowser.Error("none"), OSError(), ValueError()])
@@ -59,7 +81,7 @@ def test_a_browser_that_fails(opens, error):
         raise error
 
     opens(fail)
-    assert open_browser(URL) is False
+    launch()
 
 
 def test_no_browser(monkeypatch):
@@ -69,7 +91,7 @@ def test_no_browser(monkeypatch):
         raise webbrowser.Error("could not locate runnable browser")
 
     monkeypatch.setattr(webbrowser, "get", none)
-    assert open_browser(URL) is False
+    launch()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links need rights on Windows")
@@ -83,8 +105,9 @@ def test_a_browser_in_the_terminal(opens, monkeypatch, tmp_path, name):
     (tmp_path / name).symlink_to(program)
     monkeypatch.setenv("PATH", str(tmp_path))
     opened = []
-    opens(lambda url: opened.append(url) or True, name=name)
-    assert open_browser(URL) is False
+    opens(opened.append, name=name)
+    launch()
     assert opened == []
     monkeypatch.setenv("BROWSER", name)
-    assert open_browser(URL) is True
+    launch()
+    assert opened == [URL.reveal()]

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import urllib.error
+import webbrowser
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +16,6 @@ import pytest
 import requests
 
 from oauth_auth import FileStore, MemoryStore, OAuthAuth, RefreshToken, errors
-from oauth_auth.login import browser as launch
 from oauth_auth.login import loopback
 from tests.login.people import (
     app,
@@ -28,6 +28,7 @@ from tests.login.people import (
 from tests.testing.talk import until
 
 ROOT = Path(__file__).parents[2]
+BROWSE = Path(__file__).with_name("browse.py")
 
 
 class TestLogin:
@@ -64,7 +65,6 @@ class TestLogin:
     @pytest.mark.parametrize("trouble", ["raises", "lies", "hangs"])
     def test_browsers_that_do_not_open(self, server, browser, monkeypatch, trouble):
         """Whatever the launch does, the person can open the URL by hand. M99a."""
-        monkeypatch.setattr(launch, "_START", 0.05)
         go_on = threading.Event()
         honest = browser.open
 
@@ -110,6 +110,31 @@ class TestLogin:
         monkeypatch.setattr(browser, "open", lambda url: True)
         with pytest.raises(errors.LoginFailed, match=r"within 0\.05 s.*DeviceCode"):
             app(server).login(timeout=0.05)
+
+    @pytest.mark.parametrize("timeout", [0, -1, 600.5, float("nan"), float("inf")])
+    @pytest.mark.parametrize("ask", [None, str])
+    def test_a_time_that_nobody_has(self, server, browser, timeout, ask):
+        """Longer than an answer is taken, the browser is not waited for."""
+        with pytest.raises(errors.ConfigurationError, match="at most 600 s"):
+            app(server).login(timeout=timeout, ask=ask)
+        assert browser.opened == []
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="names a program of POSIX")
+    def test_a_browser_that_is_waited_for(self, server, browser, monkeypatch, tmp_path):
+        """A program that BROWSER names loads the page while its launch waits. M99a."""
+        (tmp_path / "go").touch()
+        command = [sys.executable, BROWSE, tmp_path / "log", tmp_path / "go", "%s"]
+        waits = webbrowser.GenericBrowser(list(map(str, command)))
+        waiting = []
+
+        def opened(url):
+            waiting.append(url)
+            waits.open(url)
+            waiting.remove(url)
+
+        monkeypatch.setattr(browser, "open", opened)
+        assert app(server).login(show=lambda url: None).access_token
+        until(lambda: waiting == [])
 
     def test_a_login_replaces_another(self, server):
         """A second login is somebody else's if somebody else logs in."""

@@ -346,11 +346,14 @@ class TestLogin:
 
     @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"keys": 7}', b"{" * 5000])
     def test_broken_keys(self, server, auth, body):
-        """Trouble with the keys comes before the code is spent."""
+        """Trouble with the keys spends nothing: the same answer is good afterwards."""
         server.jwks_faults.answer(200, body)
+        url, pending = auth.authorization_url()
+        answer = {"authorization_response": follow(url), "pending": pending}
         with pytest.raises(errors.ServerError, match="without a key set"):
-            log_in(auth)
+            auth.fetch_token(**answer)
         assert token_requests(server) == 0
+        assert auth.fetch_token(**answer) == auth.token()
 
     def test_unreachable_keys(self, server, auth):
         """So does a server that cannot be reached."""

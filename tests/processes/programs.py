@@ -24,9 +24,11 @@ class Program:
         arguments: Its arguments, given to it as texts.
         command: What to run instead of a module.
         env: Changes to the environment.
+        limit: Seconds that it may take.
     """
 
-    def __init__(self, module, *arguments, command=None, env=None):
+    def __init__(self, module, *arguments, command=None, env=None, limit=LIMIT):
+        self._limit = limit
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed by `close`
         self._process = subprocess.Popen(
             command
@@ -46,7 +48,7 @@ class Program:
             start_new_session=True,
         )
         self._hung = False
-        self._watchdog = threading.Timer(LIMIT, self._give_up)
+        self._watchdog = threading.Timer(limit, self._give_up)
         self._watchdog.start()
 
     @property
@@ -85,7 +87,7 @@ class Program:
     def errors(self):
         """Return what is on its standard error, after it has ended or been killed."""
         if self._hung:
-            return f"it hung and was killed after {LIMIT:g} s; {self._said()}"
+            return f"it hung and was killed after {self._limit:g} s; {self._said()}"
         return self._said()
 
     def _said(self):

@@ -26,7 +26,7 @@ class Scene:
             use_up(self.auth)
         server.reset_counts()
 
-    def run(self, module, name, *arguments):
+    def run(self, module, name, *arguments, **options):
         """Return one of a module's programs, started."""
         return Program(
             module,
@@ -36,6 +36,7 @@ class Scene:
             self.path,
             self._seed,
             *arguments,
+            **options,
         )
 
     def expire(self):

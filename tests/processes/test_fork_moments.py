@@ -24,9 +24,9 @@ def server(_server):
     return _server
 
 
-def run(scene, name, ca=""):
+def run(scene, name, ca="", **options):
     """Start a program that forks."""
-    return scene.run("fork_scenes", name, ca)
+    return scene.run("fork_scenes", name, ca, **options)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_forks_amid_renewals_over_tls(server, tmp_path, forks):
     certificate = make_certificate(tmp_path)
     scene = Scene(server, tmp_path, certificate)
     try:
-        with run(scene, "tls", certificate.path) as program:
+        with run(scene, "tls", certificate.path, limit=60 + forks) as program:
             program.tell(forks)
             assert program.end() == (0, ["0"])
         counts = server.counts()
@@ -127,6 +127,6 @@ def test_forks_amid_renewals_over_tls(server, tmp_path, forks):
 @pytest.mark.parametrize("forks", [200, pytest.param(5000, marks=pytest.mark.long)])
 def test_forks_amid_threads_that_begin_and_end_with_tls(scene, forks):
     """The same with exchanges that do nothing but what is dangerous to a fork. M69."""
-    with run(scene, "contexts") as program:
+    with run(scene, "contexts", limit=60 + forks) as program:
         program.tell(forks)
         assert program.end() == (0, ["0"])

@@ -11,6 +11,10 @@ import urllib.parse
 import urllib.request
 
 MOST_PAGES = 20
+#: What the servers where a password counts were told of everybody.
+PASSWORD = "wonderland"
+#: What the last pages of device logins say.
+ENDS = ("Sign-in Success", "Device Authorized", "Device Denied")
 
 
 class _AsReceived(urllib.request.HTTPErrorProcessor):
@@ -21,24 +25,41 @@ class _AsReceived(urllib.request.HTTPErrorProcessor):
 
 
 class _Form(html.parser.HTMLParser):
-    """The one form of a page, as it is sent when its first button is pressed."""
+    """The one form of a page, as it is sent when none of its buttons is pressed."""
 
-    def __init__(self, page):
+    def __init__(self, page, url):
         super().__init__()
         self.action = None
         self.fields = {}
+        #: The name and value of each button that says which one it is.
+        self.buttons = []
+        self._url = url
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
+        name, kind = attributes.get("name"), attributes.get("type")
         if tag == "form":
-            self.action = attributes["action"]
-        elif tag == "input":
-            self.fields[attributes["name"]] = attributes.get("value", "")
+            self.action = urllib.parse.urljoin(self._url, attributes.get("action"))
+        elif tag == "button" or (tag == "input" and kind == "submit"):
+            if name:
+                self.buttons.append((name, attributes.get("value", "")))
+        elif tag == "input" and name:
+            self.fields[name] = attributes.get("value", "")
+
+    def answered(self, user, *, agree):
+        """Return the fields as a person fills them in, who then presses a button."""
+        fields = dict(self.fields)
+        if "login" in fields:
+            fields |= {"login": user, "password": "any"}
+        if "username" in fields:
+            fields |= {"username": user, "password": PASSWORD}
+        wanted = ("accept", "Authorize") if agree else ("deny",)
+        return fields | dict(each for each in self.buttons if each[1] in wanted)
 
 
-def visit(url, user="alice"):
-    """Logs in as `user`, agrees to everything and returns where that ended.
+def visit(url, user="alice", *, agree=True):
+    """Logs in as `user`, agrees to everything (or not) and returns where that ended.
 
     For an authorization URL that is the redirect to the client, which is not
     followed. For a device's `verification_uri_complete` it is the page which
@@ -61,12 +82,10 @@ def visit(url, user="alice"):
             if urllib.parse.urlsplit(url).netloc != home:
                 return url
             continue
-        form = _Form(page)
+        form = _Form(page, url)
         if form.action is None:
-            if status == 200 and "Sign-in Success" in page:
+            if status == 200 and any(end in page for end in ENDS):
                 return url
             raise AssertionError(f"no form at {url}, status {status}: {page}")
-        url, fields = urllib.parse.urljoin(url, form.action), form.fields
-        if "login" in fields:
-            fields |= {"login": user, "password": "any"}
+        url, fields = form.action, form.answered(user, agree=agree)
     raise AssertionError(f"no end after {MOST_PAGES} pages, the last was {url}")

@@ -3,22 +3,19 @@
 import base64
 import contextlib
 import hashlib
-import os
 import pathlib
 import secrets
 import shutil
 import subprocess
-import threading
 import typing
 import urllib.parse
 
-import pytest
 import requests
 
 from tests.servers import browser
+from tests.servers.processes import serving, unavailable
 
 HOME = pathlib.Path(__file__).parent / "oidc_provider"
-START_SECONDS = 60
 INSTALL_SECONDS = 300
 SECRET = "a+b:c%20&d=~e"
 
@@ -123,44 +120,13 @@ def running(log, *, access_ttl=3, refresh_ttl=3600, rotate=True):
 
     Times are in seconds. The server's complaints go to the file `log`.
     """
-    node = _installed()
     settings = {
-        "PORT": "0",
         "ACCESS_TTL": str(access_ttl),
         "REFRESH_TTL": str(refresh_ttl),
         "ROTATE": str(int(rotate)),
     }
-    with (
-        log.open("wb") as complaints,
-        subprocess.Popen(
-            [node, "server.mjs"],
-            cwd=HOME,
-            env=os.environ | settings,
-            stdin=subprocess.PIPE,  # its end is what stops the server if we are killed
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-        ) as process,
-    ):
-        try:
-            yield OidcProvider(_issuer(process, log), access_ttl)
-        finally:
-            process.kill()  # there is no state to save
-
-
-def _issuer(process, log):
-    """The issuer in the server's first line, which it prints once it serves."""
-    watchdog = threading.Timer(START_SECONDS, process.kill)
-    watchdog.start()
-    try:
-        word, _, rest = process.stdout.readline().strip().partition(" ")
-    finally:
-        watchdog.cancel()
-    if word == "unusable":
-        unavailable(rest)
-    if word != "ready":
-        pytest.fail(f"oidc-provider did not start: {log.read_text()}")
-    return rest
+    with serving([_installed(), "server.mjs"], HOME, log, settings) as issuer:
+        yield OidcProvider(issuer, access_ttl)
 
 
 def _installed():
@@ -185,10 +151,3 @@ def _installed():
         if npm_ci.returncode:
             unavailable(f"'npm ci' in {HOME} failed: {npm_ci.stdout}")
     return node
-
-
-def unavailable(reason):
-    """Skips the test, or fails it where every server must be there (as in CI)."""
-    if os.environ.get("OAUTH_AUTH_REQUIRE_SERVERS") == "1":
-        pytest.fail(f"{reason} (OAUTH_AUTH_REQUIRE_SERVERS=1 forbids to skip this)")
-    pytest.skip(f"{reason} (OAUTH_AUTH_REQUIRE_SERVERS=1 makes this a failure)")

@@ -91,7 +91,7 @@ def test_by_hand(oidc_provider):
 
 def test_by_device(oidc_provider, monkeypatch):
     """A device shows a code, and somebody enters it elsewhere."""
-    monkeypatch.setattr("oauth_auth.endpoint._DEVICE_INTERVAL", 0.05)
+    monkeypatch.setattr("oauth_auth.device_authorization._INTERVAL", 0.05)
     auth = app(oidc_provider, OidcProvider.native, DeviceCode)
     auth.login(show=lambda said: browser.visit(said.verification_uri_complete))
     assert used(oidc_provider, auth)

@@ -11,7 +11,7 @@ import urllib.parse
 import pytest
 import requests
 
-from tests.servers import browser, oidc
+from tests.servers import browser, oidc, processes
 
 ROOT = oidc.HOME.parents[2]
 
@@ -270,7 +270,7 @@ def test_a_server_which_hangs_at_its_start_is_a_failure(
     tmp_path, bin_only, monkeypatch
 ):
     """A server that says nothing at all is ended, and its log is shown."""
-    monkeypatch.setattr(oidc, "START_SECONDS", 0.5)
+    monkeypatch.setattr(processes, "START_SECONDS", 0.5)
     bin_only("node", "echo out of cheese >&2; exec /bin/sleep 600")
     with pytest.raises(pytest.fail.Exception, match="out of cheese"):
         oidc.running(tmp_path / "log").__enter__()

@@ -9,7 +9,7 @@ import pytest
 
 from oauth_auth import errors
 from oauth_auth.secret import FromEnv, FromFile, Secret
-from oauth_auth.stores import keys
+from oauth_auth.stores import system_keyring
 from oauth_auth.stores.file import FileStore
 from oauth_auth.stores.keys import KEY_VARIABLE, KEYRING_VARIABLE, KeyChain, new_key
 from oauth_auth.testing.store_tools import ID, a_record, save
@@ -246,8 +246,8 @@ class TestKeyring:
         """A headless machine's keyring waits for a person who is not there (M91)."""
         enough = threading.Event()
         keyring.before = enough.wait
-        assert keys._KEYRING_SECONDS == 3.0
-        monkeypatch.setattr(keys, "_KEYRING_SECONDS", 0.02)
+        assert system_keyring._SECONDS == 3.0
+        monkeypatch.setattr(system_keyring, "_SECONDS", 0.02)
         try:
             with pytest.raises(errors.ConfigurationError) as caught:
                 save(FileStore(tmp_path / "store", keys="keyring"), a_record(1))

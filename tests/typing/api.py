@@ -32,6 +32,13 @@ from oauth_auth.http_clients.httpx import HttpxAuth
 from oauth_auth.http_clients.httpx2 import Httpx2Auth
 from oauth_auth.http_clients.requests import RequestsAuth
 from oauth_auth.login.pending import PendingLogin
+from oauth_auth.profiles import (
+    Profile,
+    Profiles,
+    SecretReference,
+    keep_client_secret,
+)
+from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
     from oauth_auth.login.device import DevicePrompt
@@ -76,6 +83,27 @@ with requests.Session() as session:
     session.get("https://api.example.com", auth=RequestsAuth(grant))
 httpx.get("https://api.example.com", auth=auth)
 httpx2.get("https://api.example.com", auth=auth)
+
+named = OAuthAuth("github", account="42", timeout=3.0)
+typed: RequestsAuth = RequestsAuth.from_env("BILLING_", account="42")
+
+
+def profiles() -> OAuthAuth:
+    """Make and use a profile."""
+    profile = Profile(
+        name="github",
+        preset="github",
+        client_id="x",
+        client_secret=SecretReference("env", "GITHUB_SECRET"),
+        allowed_origins=("https://api.github.com",),
+        extra={"a": "b"},
+        leeway=5,
+    )
+    Profiles().save(profile, replace=True)
+    names: list[str] = Profiles("profiles.toml").names()
+    again: Profile = Profiles().load(names[0])
+    keep_client_secret(FileStore(), again.name, Secret("x"))
+    return OAuthAuth(again.build_grant(), **again.settings())
 
 
 def sync_clients() -> None:
