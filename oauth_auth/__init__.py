@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from oauth_auth.grants.client_credentials import ClientCredentials
     from oauth_auth.grants.device_code import DeviceCode
     from oauth_auth.grants.refresh_token import RefreshToken
+    from oauth_auth.oauth2_session import OAuth2, OAuth2Session, TokenUpdated
     from oauth_auth.secret import FromEnv, FromFile
     from oauth_auth.server import AuthorizationServer
     from oauth_auth.stores.base import TokenStore
@@ -36,10 +37,13 @@ __all__ = [
     "FromFile",
     "HttpOptions",
     "MemoryStore",
+    "OAuth2",
+    "OAuth2Session",
     "OAuthAuth",
     "RefreshToken",
     "Token",
     "TokenStore",
+    "TokenUpdated",
 ]
 
 _MODULES = {
@@ -52,10 +56,13 @@ _MODULES = {
     "FromFile": "secret",
     "HttpOptions": "transport",
     "MemoryStore": "stores.memory",
+    "OAuth2": "oauth2_session",
+    "OAuth2Session": "oauth2_session",
     "OAuthAuth": "auth",
     "RefreshToken": "grants.refresh_token",
     "Token": "token",
     "TokenStore": "stores.base",
+    "TokenUpdated": "oauth2_session",
 }
 
 

@@ -18,8 +18,9 @@ from oauth_auth.lazy_errors import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from contextvars import Context
 
-__all__ = ["Flight", "Reentered", "join"]
+__all__ = ["Flight", "Reentered", "in_context", "join"]
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
@@ -101,6 +102,24 @@ def join(
         flight.interrupt()
         raise
     return flight
+
+
+def in_context(context: Context, work: Callable[[], _Result]) -> _Result:
+    """Run a part of a flight's work with the context variables of its caller.
+
+    What the caller's code finds there (a web framework's request, say) it finds only
+    in its own context. That it runs inside a flight is known there all the same.
+
+    Args:
+        context: A copy of the caller's context; others may use it meanwhile.
+        work: What to run.
+    """
+
+    def inside() -> _Result:
+        _inside.set(True)
+        return work()
+
+    return context.copy().run(inside)
 
 
 def _start(work: Callable[[], None]) -> None:

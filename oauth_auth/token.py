@@ -16,6 +16,8 @@ __all__ = ["Token"]
 #: Longer lifetimes are cut to this many seconds: a server that says "1e20" means
 #: "long", and dates beyond the year 9999 break every program that prints them.
 LONGEST_LIFE: Final = 10 * 365 * 86400.0
+#: What is in google-auth's dictionaries beside the access token, which is its "token".
+_GOOGLE: Final = frozenset({"expiry", "token_uri"})
 
 
 @final
@@ -129,8 +131,10 @@ class Token:
         counts as expired and is renewed at once.
 
         Args:
-            data: A token response or a library's token dictionary; ``expires_at`` may
-                be a number or text, in seconds since the epoch.
+            data: A token response, or the dictionary that requests-oauthlib, Authlib,
+                msal (``expires_on``) or google-auth (``token``, ``expiry`` and
+                ``scopes``) keeps. ``expires_at`` may be a number or text, in seconds
+                since the epoch.
 
         Raises:
             ConfigurationError: Neither an access token nor a refresh token is in it.
@@ -141,6 +145,8 @@ class Token:
         """
         rest = dict(data)
         access_token = _wrapped(_text(rest.pop("access_token", None)))
+        if access_token is None and not _GOOGLE.isdisjoint(rest):
+            access_token = _wrapped(_text(rest.pop("token", None)))
         refresh_token = _wrapped(_text(rest.pop("refresh_token", None)))
         id_token = _wrapped(_text(rest.pop("id_token", None)))
         if not access_token and not refresh_token:
@@ -151,7 +157,13 @@ class Token:
                 "the whole token response, or the dictionary another library kept"
             )
         expires_in = rest.pop("expires_in", None)
+        # google-auth writes a client's secret beside its token.
+        rest.pop("client_secret", None)
         expires_at = _seconds(rest.pop("expires_at", None))
+        if expires_at is None:
+            expires_at = _seconds(rest.pop("expires_on", None))
+        if expires_at is None:
+            expires_at = _date(rest.pop("expiry", None))
         if expires_at is None and expires_in is not None:
             expires_at = 0.0
         obtained_at = _seconds(rest.pop("obtained_at", None))
@@ -159,7 +171,7 @@ class Token:
             # Of unknown age: what is left of its life counts as its whole life.
             now = time.time()
             obtained_at = 0.0 if expires_at is not None and expires_at <= now else now
-        scope = rest.pop("scope", None)
+        scope = rest.pop("scope", None) or rest.pop("scopes", None)
         if isinstance(scope, list | tuple | set | frozenset):
             scope = " ".join(map(str, scope))
         return cls(
@@ -209,6 +221,19 @@ def _text(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return value.strip() or None
+
+
+def _date(value: object) -> float | None:
+    """Read a date as google-auth keeps it: ISO 8601, in UTC where it does not say."""
+    from datetime import UTC, datetime
+
+    try:
+        date = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(date, datetime):
+            return None
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _seconds(value: object) -> float | None:

@@ -332,7 +332,11 @@ class TokenAuth:
 
     def _is_seed(self, token: Token) -> bool:
         seed = getattr(self._grant, "seed", None)
-        return seed is not None and seed._refresh_token == token._refresh_token
+        # A server that does not rotate gives the same refresh token again.
+        return seed is not None and (seed._refresh_token, seed._access_token) == (
+            token._refresh_token,
+            token._access_token,
+        )
 
     def _settings(self) -> dict[str, Any]:
         return {

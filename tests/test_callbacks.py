@@ -5,7 +5,15 @@ import threading
 
 import pytest
 
-from oauth_auth import ClientCredentials, FileStore, MemoryStore, OAuthAuth, errors
+from oauth_auth import (
+    ClientCredentials,
+    FileStore,
+    MemoryStore,
+    OAuthAuth,
+    RefreshToken,
+    errors,
+)
+from oauth_auth.testing import TestingServer
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 
 FOREVER = 10.0
@@ -86,3 +94,23 @@ def test_what_runs_amid_a_renewal_need_not_wait_for_it(server, store, account, w
     assert ("its own renewal asked for it" in said[0]) is (account == "same")
     assert ended(inner.access_token)
     assert server.token_requests == (1 if account == "same" else 2)
+
+
+def test_on_token_hears_of_a_server_that_does_not_rotate(store):
+    """Its refresh token stays the seed's, and the access token is new."""
+    with TestingServer(rotation="none") as testing:
+        seed = {**testing.issue(), "expires_at": 1.0}
+        heard = []
+        auth = OAuthAuth(
+            RefreshToken(
+                testing.issuer,
+                client_id=testing.client_id,
+                client_secret=testing.client_secret,
+                token=seed,
+            ),
+            store=store,
+            on_token=heard.append,
+        )
+        token = auth.token()
+    assert token.refresh_token == seed["refresh_token"]
+    assert heard == [token]

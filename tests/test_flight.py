@@ -1,5 +1,6 @@
 """Flights where threads are hard to come by."""
 
+import contextvars
 import threading
 
 import pytest
@@ -134,3 +135,23 @@ def test_no_lock_is_held_while_a_thread_starts(monkeypatch):
     refuse_thread(monkeypatch, NO_THREAD, look)
     assert result_of(flight.join(KEY, work)) == "done"
     assert free == [True]
+
+
+def test_work_in_the_callers_context_is_known_to_be_inside():
+    """It sees the caller's variables, several at once, and does not wait for itself."""
+    variable = contextvars.ContextVar("variable")
+    variable.set("the caller's")
+    context = contextvars.copy_context()
+    seen = []
+
+    def inner():
+        seen.append(variable.get())
+        with pytest.raises(flight.Reentered):
+            flight.join(KEY, work)
+
+    def outer(_):
+        flight.in_context(context, lambda: flight.in_context(context, inner))
+
+    result_of(flight.join(KEY, outer))
+    assert seen == ["the caller's"]
+    assert flight.join(KEY, work).wait() == "done"

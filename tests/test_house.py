@@ -60,6 +60,7 @@ LAYERS = [
     "http_clients",
     "auth",
     "oauth2_session",
+    "compliance_fixes",
     "__init__",
     "testing",
     "cli",

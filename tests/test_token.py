@@ -3,6 +3,7 @@
 import copy
 import pickle
 import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -10,6 +11,7 @@ from oauth_auth import errors
 from oauth_auth.secret import Secret
 from oauth_auth.token import Token
 
+ABROAD = timezone(timedelta(hours=1))
 FULL = {
     "access_token": "s3cret-access",
     "token_type": "DPoP",
@@ -149,6 +151,44 @@ class TestTakingOver:
         assert "expires_in" not in token.extra
         known = {"access_token": "a", "expires_in": 3600, "expires_at": 2e9}
         assert Token.from_dict(known).expires_at == 2e9
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("2023-11-14T22:13:20Z", 1_700_000_000.0),
+            ("2023-11-14T22:13:20.500000", 1_700_000_000.5),
+            (datetime(2023, 11, 14, 23, 13, 20, tzinfo=ABROAD), 1_700_000_000.0),
+            ("soon", None),
+            (None, None),
+            (3, None),
+        ],
+    )
+    def test_what_google_auth_keeps(self, value, expected):
+        """Its token, expiry and scopes are taken, and its client's secret is not."""
+        token = Token.from_dict(
+            {
+                "token": "ya29",
+                "refresh_token": "1//0",
+                "token_uri": "https://oauth2.googleapis.com/token",
+                "client_id": "c",
+                "client_secret": "s3cret",
+                "scopes": ["a", "b"],
+                "expiry": value,
+            }
+        )
+        assert (token.access_token, token.refresh_token) == ("ya29", "1//0")
+        assert token.scope == "a b"
+        assert token.expires_at == expected
+        assert "client_secret" not in token.extra
+
+    def test_what_msal_keeps(self):
+        """Its ``expires_on`` is the expiry, and ``ext_expires_in`` says nothing."""
+        token = Token.from_dict(
+            {"access_token": "a", "expires_on": "1700000000", "ext_expires_in": 7200}
+        )
+        assert token.expires_at == 1_700_000_000.0
+        answer = {"access_token": "a", "expires_in": 3599, "token_source": "cache"}
+        assert Token.from_dict(answer).expires_at == 0.0
 
     def test_a_token_of_unknown_age_has_the_rest_of_its_life(self):
         """The stale window is reckoned from now, not from the epoch."""

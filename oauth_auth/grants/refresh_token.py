@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Unpack, final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from oauth_auth.grants.base import Grant
 from oauth_auth.lazy_errors import errors
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["RefreshToken"]
 
 
-@final
 class RefreshToken(Grant):
     """Go on with a login that another program made.
 

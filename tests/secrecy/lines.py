@@ -21,6 +21,8 @@ __all__ = ["WRAPPING", "LineFailedError", "Lines"]
 #: the main thread only.
 _SPARED_FILES = frozenset({"file_lock.py", "flight.py", "forking.py"})
 _SPARED_FUNCTIONS = frozenset({"__enter__", "__exit__"})
+#: httpcore tells of a new socket before anybody owns it. No signal reaches its thread.
+_SPARED_METHODS = frozenset({"_Trace.__call__"})
 
 #: Where what came in the clear is being wrapped, and nothing raises: function, local.
 WRAPPING = frozenset(
@@ -37,6 +39,26 @@ WRAPPING = frozenset(
         ("_parsed.<locals>.<listcomp>", "part"),
         ("_text", "value"),
         ("_wrapped", "value"),
+        # The drop-in's arguments, which scripts give in the clear.
+        ("Hidden.__init__", "value"),
+        ("SessionState.__init__", "token"),
+        ("SessionState.__init__", "auto_refresh_kwargs"),
+        ("SessionState.token", "value"),
+        ("SessionState.auto_refresh_kwargs", "value"),
+        ("SessionState._code_verifier", "value"),
+        ("TokenUpdated.__init__", "self"),
+        ("TokenUpdated.__init__", "token"),
+        *(
+            (f"OAuth2Session.{method}", name)
+            for method, names in {
+                "request": "url headers data kwargs client_secret",
+                "fetch_token": "code authorization_response body auth password headers "
+                "client_secret proxies kwargs",
+                "refresh_token": "refresh_token body auth headers proxies kwargs",
+                "token_from_fragment": "authorization_response",
+            }.items()
+            for name in names.split()
+        ),
         ("as_source", "value"),
         # What a store keeps, read and written: whatever is raised is caught there, so
         # that only an interrupt passes.
@@ -126,6 +148,7 @@ def _is_spared(code):
     return (
         PurePath(code.co_filename).name in _SPARED_FILES
         or code.co_name in _SPARED_FUNCTIONS
+        or code.co_qualname in _SPARED_METHODS
         or code.co_qualname in _WRAPPERS
     )
 

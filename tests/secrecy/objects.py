@@ -10,6 +10,8 @@ from oauth_auth import (
     FileStore,
     HttpOptions,
     MemoryStore,
+    OAuth2,
+    OAuth2Session,
     OAuthAuth,
     RefreshToken,
     Token,
@@ -21,6 +23,9 @@ from oauth_auth.flight import Flight
 from oauth_auth.held import Held
 from oauth_auth.identity import Identifier
 from oauth_auth.message import Request, Response
+from oauth_auth.oauth2_session.attaching import Bearer
+from oauth_auth.oauth2_session.call import Call
+from oauth_auth.oauth2_session.hidden import Hidden
 from oauth_auth.protocol import encode_form, judge_token_response
 from oauth_auth.renewal import Terms
 from oauth_auth.secret import Secret
@@ -78,8 +83,29 @@ def make(directory):
         transaction.save(record)
     for each in (auth, OAuthAuth(machine, store=file)):
         each._resolved().look()
+    session = OAuth2Session(
+        "reports",
+        token={"access_token": known["access"], "refresh_token": known["refresh"]},
+        auto_refresh_url=f"{ISSUER}/token",
+        auto_refresh_kwargs={"client_secret": known["client"]},
+        store=memory,
+    )
+    shared = session._shared_login()
     form = encode_form({"refresh_token": token._refresh_token})
     made = {
+        "OAuth2": OAuth2(token={"access_token": known["access"]}),
+        "OAuth2Session": session,
+        "SharedLogin": shared,
+        "SessionGrant": shared._grant,
+        "Call": Call("", {"auth": ("id", known["client"])}),
+        "Bearer": Bearer(
+            Secret(known["access"]),
+            ("id", known["client"]),
+            trust_env=False,
+            login=shared,
+            held=held,
+        ),
+        "Hidden": Hidden(known["access"]),
         "OAuthAuth": auth,
         "OAuthAuth of a copy": copy.copy(auth),
         "OAuthAuth in a FileStore": OAuthAuth(machine, store=file),

@@ -17,12 +17,16 @@ from oauth_auth import (
     FromEnv,
     HttpOptions,
     MemoryStore,
+    OAuth2,
+    OAuth2Session,
     OAuthAuth,
     RefreshToken,
     Token,
     TokenStore,
+    TokenUpdated,
 )
 from oauth_auth.client_auth import ClientSecretBasic
+from oauth_auth.compliance_fixes import fitbit_compliance_fix
 from oauth_auth.errors import LoginRequired, OAuthAuthError, TokenEndpointError
 from oauth_auth.http_clients.httpx import HttpxAuth
 from oauth_auth.http_clients.httpx2 import Httpx2Auth
@@ -173,3 +177,38 @@ def errors() -> str | None:
         return error.error
     except OAuthAuthError as error:
         return str(error.retryable)
+
+
+def keep(token: dict[str, object]) -> None:
+    """Take a token of the drop-in."""
+    assert token["access_token"]
+
+
+def drop_in() -> requests.Response:
+    """Use what was written for requests-oauthlib."""
+    drop: OAuth2Session = fitbit_compliance_fix(
+        OAuth2Session(
+            "web",
+            redirect_uri="https://me.example/cb",
+            scope=["read"],
+            token={"access_token": "a", "refresh_token": "b"},
+            auto_refresh_url="https://auth.example.com/token",
+            auto_refresh_kwargs={"client_id": "web"},
+            token_updater=keep,
+            pkce="S256",
+            store=MemoryStore(),
+        )
+    )
+    url, state = drop.authorization_url("https://auth.example.com/auth", prompt="none")
+    drop.fetch_token(
+        "https://auth.example.com/token",
+        authorization_response=f"{url}{state}",
+        client_secret="x",
+        include_client_id=True,
+    )
+    drop.refresh_token("https://auth.example.com/token", client_id="web")
+    try:
+        drop.post("https://api.example.com", data={"a": "b"}, timeout=5)
+    except TokenUpdated as updated:
+        keep(dict(updated.token))
+    return requests.get("https://api.example.com", auth=OAuth2(token=drop.token))

@@ -1,0 +1,384 @@
+"""The login that all copies of a script share: a session's token in a store.
+
+The session's token is a seed. From then on this package's own machinery renews it: one
+worker of all spends the refresh token, under the record's lock, and what it brought is
+saved before anything else happens. Only the request itself is the session's: oauthlib
+builds it, the session's hooks mend it, and the session's adapters send it.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import requests
+
+from oauth_auth.answer import seconds
+from oauth_auth.flight import in_context
+from oauth_auth.grants.refresh_token import RefreshToken
+from oauth_auth.http_clients.requests import RequestsAuth
+from oauth_auth.lazy_errors import errors
+from oauth_auth.oauth2_session import secure
+from oauth_auth.oauth2_session.answers import as_dict, as_response, hooked
+from oauth_auth.oauth2_session.asking import prepare_refresh
+from oauth_auth.oauth2_session.call import Call, call_under_way, calling, posting
+from oauth_auth.oauth2_session.failures import as_scripts_expect, unreachable
+from oauth_auth.oauth2_session.hidden import Hidden
+from oauth_auth.origins import origin_of
+from oauth_auth.quoting import place
+from oauth_auth.secret import Secret
+from oauth_auth.token import Token
+
+if TYPE_CHECKING:
+    from oauth_auth.held import Held
+    from oauth_auth.message import Request, Response
+    from oauth_auth.oauth2_session.session import OAuth2Session
+    from oauth_auth.protocol import Param
+    from oauth_auth.renewal import Terms
+    from oauth_auth.secret import SecretSource
+    from oauth_auth.stores.base import TokenStore
+
+__all__ = ["SharedLogin"]
+
+#: How far a token dictionary's expiry may be from its record's by rounding, in seconds.
+_ROUNDING: Final = 1.0
+_ANNOUNCED_KEPT: Final = 64
+_log = logging.getLogger("oauth_auth")
+
+
+@final
+class _BySession:
+    """Adds nothing: how the client authenticates is in the session's own settings."""
+
+    method: ClassVar[str] = "none"
+
+    def apply(
+        self,
+        client_id: str,
+        client_secret: SecretSource | None,
+        params: dict[str, Param],
+        headers: dict[str, str | Secret],
+    ) -> None:
+        """Add nothing."""
+
+
+@final
+class SessionGrant(RefreshToken):
+    """A session's token as a seed; its requests are built by the session.
+
+    Args:
+        url: The session's ``auto_refresh_url``.
+        client_id: The client.
+        seed: The session's token.
+    """
+
+    _session: OAuth2Session
+    _call: Call
+
+    def __init__(self, url: str, client_id: str, seed: Token) -> None:
+        super().__init__(
+            token_endpoint=url,
+            client_id=client_id,
+            client_auth=_BySession(),
+            token=seed,
+            allow_http=secure.switched_off(),
+        )
+
+    def during(self, session: OAuth2Session, call: Call) -> SessionGrant:
+        """Return the grant with the settings of one call."""
+        bound = copy.copy(self)
+        bound._session, bound._call = session, call
+        return bound
+
+    def refresh_request(self, refresh_token: SecretSource) -> dict[str, Any]:
+        """Have the session build its request, before anything is spent.
+
+        Raises:
+            OAuthAuthError: The session's own settings or hooks raised.
+        """
+        call = self._call
+
+        def build() -> None:
+            call.sent = prepare_refresh(
+                self._session, call.url, Secret(refresh_token.reveal()), call.given
+            )
+
+        try:
+            in_context(call.context, build)
+        except Exception as error:  # noqa: BLE001  # hooks are the caller's code
+            call.failure = error
+        if call.failure is not None:
+            raise errors.OAuthAuthError(
+                f"{self!r}: building the refresh request raised "
+                f"{type(call.failure).__name__}; look at the session's hooks and "
+                "auto_refresh_kwargs"
+            )
+        # Only to be hidden, should the server repeat them.
+        told = Hidden(self._session.auto_refresh_kwargs.get("client_secret"))
+        return {
+            "grant_type": self.grant_type,
+            "refresh_token": refresh_token,
+            "client_secret": Secret(told.value)
+            if isinstance(told.value, str)
+            else None,
+        }
+
+    @property
+    def remedy(self) -> str:
+        """What to do when the login has ended."""
+        return (
+            "log in again: send the person to authorization_url(), and call "
+            "fetch_token() with what comes back"
+        )
+
+    def __repr__(self) -> str:
+        return f"OAuth2Session({self.client_id!r}, auto_refresh_url={self.server.name})"
+
+
+@final
+class _SessionReach:
+    """What `Reach` is elsewhere: here the session itself posts.
+
+    Args:
+        session: The session.
+        call: Whose renewal it is.
+    """
+
+    __slots__ = ("_call", "_session")
+
+    library: Final = "requests"
+    http: Final = None
+
+    def __init__(self, session: OAuth2Session, call: Call) -> None:
+        self._session: Final = session
+        self._call: Final = call
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for one exchange."""
+        return self._call.timeout
+
+    def exchange(self, _request: Request) -> Response:
+        """Send what the session has built.
+
+        Raises:
+            EndpointUnreachable: No usable answer came.
+        """
+        outcome = in_context(self._call.context, self._posted)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _posted(self) -> Response | Exception:
+        call, sent = self._call, self._call.sent
+        assert sent is not None  # noqa: S101  # the grant has built it
+        post: Any = self._session.post
+        failure: Hidden[Exception]
+        try:
+            with posting(call):
+                answer = post(
+                    sent.value[0],
+                    data=sent.value[2],
+                    auth=call.given.value["auth"],
+                    timeout=call.wait,
+                    headers=sent.value[1],
+                    verify=call.given.value["verify"],
+                    proxies=call.given.value["proxies"],
+                    cert=call.given.value["cert"],
+                    withhold_token=True,
+                    allow_redirects=False,
+                )
+            response = as_response(answer)
+        except Exception as error:  # noqa: BLE001  # adapters may be the caller's code
+            failure = Hidden(error)
+        else:
+            return self._mended(answer, response)
+        if not isinstance(failure.value, requests.exceptions.RequestException):
+            call.failure = failure.value
+            return unreachable(failure.value, place(call.url), sent=call.started)
+        return unreachable(failure.value, place(call.url), sent=True)
+
+    def _mended(self, answer: requests.Response, response: Response) -> Response:
+        """Run the hooks for answers, which must not lose one."""
+        hooks = self._session.compliance_hook["refresh_token_response"]
+        answer, self._call.failure = hooked(answer, hooks)
+        try:
+            return as_response(answer)
+        except Exception as error:  # noqa: BLE001  # it is what a hook returned
+            self._call.failure = error
+        return response
+
+
+@final
+class SharedLogin(RequestsAuth):
+    """The record of a session's login, and how its requests get their token.
+
+    Args:
+        session: The session.
+        store: Where the record is; None for the user's `FileStore`.
+    """
+
+    def __init__(self, session: OAuth2Session, store: TokenStore | None) -> None:
+        url = session.auto_refresh_url or ""
+        super().__init__(
+            SessionGrant(
+                url,
+                session.client_id
+                or session.auto_refresh_kwargs.get("client_id")
+                or "unnamed client",
+                _seed_of(session),
+            ),
+            store=store,
+            # The session's adapters and cookies are used by one thread at a time.
+            background=False,
+        )
+        self._session: Final = session
+        #: The generation that the session's own token is.
+        self._followed = 0
+        self._begun = False
+
+    # -- for the session ------------------------------------------------------------
+
+    def obtain(self, call: Call) -> Held:
+        """Return a fresh token, which the session then has too.
+
+        Raises:
+            TokenUpdated: It is a new one, and there is nobody to give it to.
+            OAuthAuthError: None is to be had; also what scripts expect.
+        """
+        with calling(call):
+            return self._followed_by_session(self._held(self._expired(), "requests"))
+
+    def renew_for(self, call: Call) -> None:
+        """Replace the session's token, or take over one that is newer.
+
+        Raises:
+            OAuthAuthError: None is to be had; also what scripts expect.
+        """
+        with calling(call):
+            source = self._resolved()
+            seen = source.held or source.look()
+            if seen is not None and not (
+                seen.generation == self._followed or self._is_given(seen.token)
+            ):
+                seen = None
+            self._begun = True
+            self._followed_by_session(self._held(seen, "requests"))
+
+    def attach(self, held: Held, request: requests.PreparedRequest) -> None:
+        """Put a token into a request's header, and have a 401 answered."""
+        request.headers["Authorization"] = self._authorization(held)
+        request.hooks["response"].append(
+            partial(self._answered, held, origin_of(request.url or ""))
+        )
+
+    def _expired(self) -> Held | None:
+        """Return the record's token if the caller says that it has expired.
+
+        Scripts set ``expires_at`` to the past to have a token renewed.
+        """
+        if self._begun:
+            return None
+        self._begun = True
+        source = self._resolved()
+        held = source.held or source.look()
+        seed = self._grant_seed()
+        if held is None or held.token._access_token != seed._access_token:
+            return None
+        ended = seed.expires_at is not None and seed.expires_at <= time.time()
+        return held if ended else None
+
+    # -- how `TokenAuth` does it -----------------------------------------------------
+
+    def _held(self, rejected: Held | None = None, library: str | None = None) -> Held:
+        call = call_under_way()
+        try:
+            held = super()._held(rejected, library)
+        except errors.OAuthAuthError as error:
+            failure: Exception = as_scripts_expect(error)
+        else:
+            if call is not None and call.failure is not None:
+                _log.error(
+                    "a hook of %r raised %s; the token is kept all the same",
+                    self._grant,
+                    type(call.failure).__name__,
+                )
+                call.failure = None
+            return held
+        if call is not None and call.failure is not None:
+            # What the caller's own code raised is what the caller gets.
+            failure = call.failure
+        raise failure
+
+    def _terms_for(self, library: str | None) -> Terms:
+        call = call_under_way()
+        assert call is not None  # noqa: S101  # whatever asks for a token has one
+        grant: Any = self._grant
+        reach: Any = _SessionReach(self._session, call)
+        return (
+            super()
+            ._terms_for(library)
+            ._replace(grant=grant.during(self._session, call), reach=reach)
+        )
+
+    def _announce(self, held: Held) -> None:
+        self._announced = held
+        self._followed_by_session(held)
+        mine = object()
+        if self._announcing.setdefault(held.generation, mine) is not mine:
+            return
+        if len(self._announcing) > _ANNOUNCED_KEPT:
+            self._announcing = {held.generation: mine}
+        call = call_under_way()
+        if not self._is_given(held.token) and not (call and call.quiet):
+            self._session._tell()
+
+    def _followed_by_session(self, held: Held) -> Held:
+        if held.generation > self._followed:
+            self._followed = held.generation
+            if not self._is_given(held.token):
+                self._session._take(Hidden(as_dict(held.token)))
+        return held
+
+    def _grant_seed(self) -> Token:
+        grant: Any = self._grant
+        seed: Token = grant.seed
+        return seed
+
+    def _is_given(self, token: Token) -> bool:
+        """Whether it is the token that the caller gave to the session."""
+        seed = self._grant_seed()
+        if seed._access_token != token._access_token:
+            return False
+        if seed._refresh_token != token._refresh_token:
+            return False
+        if seed.expires_at is None or token.expires_at is None:
+            return seed.expires_at is token.expires_at
+        return abs(seed.expires_at - token.expires_at) <= _ROUNDING
+
+
+def _seed_of(session: OAuth2Session) -> Token:
+    """Return the session's token.
+
+    Its ``expires_in`` counts from now where it has no ``expires_at``, as with oauthlib.
+    """
+    client: Any = session._client
+    life = seconds(session.token.get("expires_in"))
+    return Token.from_dict(
+        {
+            "refresh_token": client.refresh_token,
+            **{
+                name: session.token[name]
+                for name in session.token
+                if name != "expires_in" and session.token[name] is not None
+            },
+            **(
+                {"expires_at": time.time() + life}
+                if life and session.token.get("expires_at") is None
+                else {}
+            ),
+        }
+    )

@@ -1,0 +1,103 @@
+"""docs/migrating.md: what it says to write instead is run."""
+
+import ast
+import json
+import re
+import time
+import webbrowser
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from oauth_auth.testing import TestingServer
+from tests.login.people import Browser
+
+PAGE = Path(__file__).parents[2] / "docs" / "migrating.md"
+TEXT = PAGE.read_text("utf-8")
+BLOCK = re.compile(r"^```python (before|after)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall(TEXT)
+AFTER = [code for kind, code in BLOCKS if kind == "after"]
+
+
+@pytest.fixture(scope="module")
+def page_server():
+    with TestingServer() as server:
+        yield server
+
+
+@pytest.fixture
+def browser(monkeypatch):
+    browser = Browser()
+    monkeypatch.setattr(webbrowser, "get", lambda: browser)
+    yield browser
+    browser.join()
+
+
+@pytest.fixture
+def names(page_server, tmp_path, monkeypatch, browser):
+    """What the page says that there is: a token, a saver, files and variables."""
+    page_server.reset()
+    monkeypatch.chdir(tmp_path)
+    token = {**page_server.issue(), "expires_at": time.time() - 10}
+    mine = page_server.issue(client=page_server.public_client_id)
+    google = {
+        "token": token["access_token"],
+        "refresh_token": token["refresh_token"],
+        "token_uri": page_server.token_endpoint,
+        "client_id": page_server.client_id,
+        "client_secret": page_server.client_secret,
+        "scopes": ["read"],
+        "expiry": datetime.fromtimestamp(token["expires_at"], UTC).isoformat(),
+    }
+    (tmp_path / "token.json").write_text(json.dumps(google))
+    cipher = Fernet(key := Fernet.generate_key())
+    monkeypatch.setenv("ENCRYPTION_KEY", key.decode())
+    monkeypatch.setenv("ENCRYPTED_TOKEN", cipher.encrypt(str(token).encode()).decode())
+    cache = {"RefreshToken": {"1": {"secret": mine["refresh_token"], "target": "read"}}}
+    saved = []
+    return {
+        "token": token,
+        "save": saved.append,
+        "saved": saved,
+        "secret": page_server.client_secret,
+        "msal_cache": json.dumps(cache),
+    }
+
+
+def local(code, server):
+    """Return an example for servers of this machine."""
+    for name, here in {
+        '"https://auth.example.com/token"': server.token_endpoint,
+        '"https://auth.example.com"': server.issuer,
+        '"https://login.microsoftonline.com/TENANT/v2.0"': server.issuer,
+        '"https://api.example.com"': server.api_url,
+        '"client"': server.client_id,
+        '"public"': server.public_client_id,
+    }.items():
+        code = code.replace(name, repr(here))
+    assert "https://" not in code.replace("https://graph.microsoft.com/.default", "")
+    return code
+
+
+@pytest.mark.parametrize("number", range(len(AFTER)))
+def test_what_takes_its_place_works(page_server, names, number):
+    """Every example gets a token and calls the API with it."""
+    code = local(AFTER[number], page_server)
+    exec(compile(code, f"{PAGE}, after {number}", "exec"), names)
+    counts = page_server.counts()
+    assert counts.api_ok >= 1
+    assert counts.api_unauthorized == 0
+    if "save" in code:
+        assert names["saved"]
+
+
+def test_every_before_has_an_after():
+    """In the same part of the page, and both are Python."""
+    for part in TEXT.split("\n## ")[1:]:
+        kinds = [kind for kind, _ in BLOCK.findall(part)]
+        assert kinds[:2] == ["before", "after"], part.splitlines()[0]
+    for _, code in BLOCKS:
+        ast.parse(code)
+    assert TEXT.count("```python") == len(BLOCKS)
