@@ -21,14 +21,14 @@ SINGLE = ("", "p", "k", "n", "d", "c")
 WHOLE = [
     ("expired", "strict"),
     ("rejected", "kills"),
-    ("seed", "strict"),
     ("on hold", "grace"),
-    ("machine", "plain"),
     ("threads", "strict"),
 ]
 #: Too many for all of them here: the first so many runs.
 PART = [
     ("expired", "grace", 60),
+    ("machine", "plain", 60),
+    ("seed", "strict", 60),
     ("rejected", "grace", 60),
     ("revoked", "strict", 60),
     ("full disk", "strict", 60),

@@ -20,7 +20,7 @@ from tests.fuzz.profiles import (
 @thoroughness
 def test_whatever_text_is_read(thorough):
     """It gives profiles, or an error that names path and line and tells no secret."""
-    explore(text_law, files, thorough=thorough, cases=600)
+    explore(text_law, files, thorough=thorough, cases=200)
 
 
 @thoroughness
@@ -74,7 +74,7 @@ def test_whatever_a_setting_is(thorough):
         assert Profile.from_dict("p", profile.to_dict()) == profile
 
     keys = st.sampled_from([*Profile.__dataclass_fields__]) | st.text(max_size=5)
-    explore(law, keys, anything, thorough=thorough, cases=600)
+    explore(law, keys, anything, thorough=thorough, cases=200)
 
 
 @thoroughness
@@ -102,4 +102,4 @@ def test_whatever_the_variables_are(thorough, monkeypatch):
             assert SECRET not in str(error)
 
     keys = st.sampled_from([*VARIABLES, "CLIENT_IDS", "OTHER"])
-    explore(law, st.dictionaries(keys, texts, max_size=6), thorough=thorough, cases=400)
+    explore(law, st.dictionaries(keys, texts, max_size=6), thorough=thorough, cases=200)

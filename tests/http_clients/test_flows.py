@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import functools
 import gc
 import threading
 from pathlib import Path
@@ -127,14 +128,18 @@ def test_no_lock_encloses_a_yield():
     """No generator of the package yields inside a with-statement on a lock. M64."""
     generators, locks = 0, _names_of_locks()
     assert {"guard", "_guard", "_adopting"} <= locks
-    for path in PACKAGE.rglob("*.py"):
-        tree = ast.parse(path.read_text("utf-8"))
+    for path, tree in _trees().items():
         for function in ast.walk(tree):
             if isinstance(
                 function, ast.FunctionDef | ast.AsyncFunctionDef
             ) and not _manages_a_context(function):
                 generators += _check(function, path, locks)
     assert generators > 4
+
+
+@functools.cache
+def _trees():
+    return {path: ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
 
 
 def _manages_a_context(function):
@@ -175,8 +180,8 @@ def _names_of_locks():
     """Return the names that the package gives to locks and the like."""
     kinds = {"Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"}
     names = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for tree in _trees().values():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Assign | ast.AnnAssign):
                 continue
             called = getattr(node.value, "func", None)

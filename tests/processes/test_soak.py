@@ -51,6 +51,7 @@ def test_a_short_soak_passes():
     assert "every login was kept" in run.stdout
 
 
+@pytest.mark.long
 def test_a_soak_without_a_shared_store_fails():
     """Workers that each keep their tokens for themselves lose logins needlessly."""
     run = soak("--minutes", "0.06", "--server", "strict", "--stores", "own")

@@ -52,7 +52,9 @@ class Remote:
         self.native = provider.native
 
 
-@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize(
+    "background", [True, pytest.param(False, marks=pytest.mark.long)]
+)
 def test_oidc_provider_over_several_lives(oidc_provider, tmp_path, background):
     """A certified server, tokens of three seconds, four workers: nothing fails."""
     seed = oidc_provider.login()["refresh_token"]

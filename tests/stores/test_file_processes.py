@@ -63,7 +63,7 @@ def test_processes_that_start_together_make_one_key_and_one_id_key(tmp_path):
         ]
 
 
-@pytest.mark.parametrize("kills", [100, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [40, pytest.param(500, marks=pytest.mark.long)])
 def test_a_writer_killed_at_any_instant_leaves_a_whole_record(store, kills):
     """Writers are killed: what was saved stays, and the order goes on (M82)."""
     save(store, sized_record(1))
@@ -84,7 +84,7 @@ def test_a_writer_killed_at_any_instant_leaves_a_whole_record(store, kills):
             time.sleep(moments.uniform(0, 0.006))
             rest = writer.kill().splitlines()
         acknowledged = int(rest[-1]) if rest else first
-        died_in_a_turn += NEXT in names(store)
+        died_in_a_turn += not set(names(store)) <= {ID, LOCK}
         found = store.read(ID)
         assert found == sized_record(found.generation)
         assert found.generation >= acknowledged > newest
@@ -93,7 +93,7 @@ def test_a_writer_killed_at_any_instant_leaves_a_whole_record(store, kills):
         assert record.generation in (found.generation, found.generation + 1)
         newest = record.generation
     assert died_in_a_turn > kills / 10, "the writers were not killed while they wrote"
-    assert set(names(store)) <= {ID, LOCK, NEXT}
+    assert set(names(store)) <= {ID, LOCK, NEXT, f".{NEXT}.new"}
 
 
 def test_the_lock_of_a_killed_holder_is_free_at_once(store):
