@@ -47,7 +47,7 @@ def done(tmp_path_factory):
         "no_proxy": "",
         "FORCE_COLOR": "1",
     }
-    arguments = ["--seconds", "3", "--workers", "4", "--json", "--seed", "1"]
+    arguments = ["--seconds", "4", "--workers", "4", "--json", "--seed", "1"]
     with started(temporary, "demo", *arguments, **environment) as process:
         stdout, stderr = process.communicate(timeout=100)
         return Done(
