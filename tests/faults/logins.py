@@ -73,6 +73,11 @@ class OtherWorker:
         return self.source.obtain(self._terms, seen).token
 
 
+def over(wire, server, path, **options):
+    """Return a login whose token endpoint is at the other end of a wire."""
+    return log_in(server, path, where={"token_endpoint": wire.url}, **options)
+
+
 def settle():
     """Wait for the renewals that are under way."""
     for thread in threading.enumerate():

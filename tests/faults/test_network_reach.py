@@ -17,8 +17,8 @@ from oauth_auth.testing import TestingServer
 from oauth_auth.transport import HttpOptions
 from tests.faults.certificates import DAY, certified
 from tests.faults.clock import Clock
-from tests.faults.logins import OtherWorker, log_in, record_file, record_of, settle
-from tests.faults.wire import Wire, held_until
+from tests.faults.logins import OtherWorker, log_in, over, record_file, record_of
+from tests.faults.wire import held_until
 from tests.transport.servers import FOREVER
 
 KINDS = (RequestsAuth, HttpxAuth, Httpx2Auth)
@@ -41,21 +41,6 @@ def server(_server):
 
 
 @pytest.fixture
-def wires():
-    """Return a function that makes wires, which end with the test."""
-    made = []
-
-    def make(*args, **options):
-        made.append(Wire(*args, **options))
-        return made[-1]
-
-    yield make
-    settle()
-    for wire in made:
-        wire.close()
-
-
-@pytest.fixture
 def clock(monkeypatch):
     return Clock(monkeypatch)
 
@@ -63,11 +48,6 @@ def clock(monkeypatch):
 @pytest.fixture(params=KINDS, ids=lambda kind: kind._library)
 def kind(request):
     return request.param
-
-
-def over(wire, server, path, **options):
-    """Return a login whose token endpoint is at the other end of a wire."""
-    return log_in(server, path, where={"token_endpoint": wire.url}, **options)
 
 
 def assert_in_the_way(auth, *, sent=False):

@@ -11,8 +11,8 @@ from oauth_auth.http_clients.requests import RequestsAuth
 from oauth_auth.testing import TestingServer
 from tests.faults.broken import ODD, UNPROCESSED, UNUSABLE, early_hints, reset_at_once
 from tests.faults.clock import Clock
-from tests.faults.logins import OtherWorker, log_in, record_file, record_of, settle
-from tests.faults.wire import Wire, lost_after, lost_before
+from tests.faults.logins import OtherWorker, over, record_file, record_of
+from tests.faults.wire import lost_after, lost_before
 from tests.transport.servers import FOREVER
 
 KINDS = (RequestsAuth, HttpxAuth, Httpx2Auth)
@@ -48,21 +48,6 @@ def strict(_server):
 
 
 @pytest.fixture
-def wires():
-    """Return a function that makes wires, which end with the test."""
-    made = []
-
-    def make(*args, **options):
-        made.append(Wire(*args, **options))
-        return made[-1]
-
-    yield make
-    settle()
-    for wire in made:
-        wire.close()
-
-
-@pytest.fixture
 def clock(monkeypatch):
     return Clock(monkeypatch)
 
@@ -70,11 +55,6 @@ def clock(monkeypatch):
 @pytest.fixture(params=KINDS, ids=lambda kind: kind._library)
 def kind(request):
     return request.param
-
-
-def over(wire, server, path, **options):
-    """Return a login whose token endpoint is at the other end of a wire."""
-    return log_in(server, path, where={"token_endpoint": wire.url}, **options)
 
 
 def refresh_tokens(wire):

@@ -9,7 +9,7 @@ from oauth_auth.testing import TestingServer, fingerprint
 from tests.faults.clock import Clock
 from tests.faults.crew import Crew
 from tests.faults.logins import log_in, record_of, settle
-from tests.faults.wire import Wire, held_until, lost_before, relay
+from tests.faults.wire import held_until, lost_before, relay
 from tests.http_clients import drivers
 from tests.transport.servers import FOREVER
 
@@ -37,21 +37,6 @@ def server(_server):
     """A strict server: reuse of a refresh token ends the login at once."""
     _server.reset()
     return _server
-
-
-@pytest.fixture
-def wires():
-    """Return a function that makes wires, which end with the test."""
-    made = []
-
-    def make(*args, **options):
-        made.append(Wire(*args, **options))
-        return made[-1]
-
-    yield make
-    settle()
-    for wire in made:
-        wire.close()
 
 
 @pytest.fixture
