@@ -315,20 +315,26 @@ class TokenAuth:
 
     def _announce(self, held: Held) -> None:
         """Tell the caller of a token that this object uses for the first time."""
-        self._announced = held
-        # The first of several threads does it. A dictionary can tell which one that
-        # is, and needs no lock that a fork could leave held.
-        mine = object()
-        if self._announcing.setdefault(held.generation, mine) is not mine:
+        if not self._is_first_use(held):
             return
-        if len(self._announcing) > _ANNOUNCED_KEPT:
-            self._announcing = {held.generation: mine}
         if self._on_token is None or self._is_seed(held.token):
             return
         try:
             self._on_token(held.token)
         except Exception:  # noqa: BLE001  # the caller's code may raise anything
             _log.exception("on_token failed; the token is kept all the same")
+
+    def _is_first_use(self, held: Held) -> bool:
+        """Note that a token is used; True for the first of several threads."""
+        self._announced = held
+        # A dictionary can tell which one that is, and needs no lock that a fork could
+        # leave held.
+        mine = object()
+        if self._announcing.setdefault(held.generation, mine) is not mine:
+            return False
+        if len(self._announcing) > _ANNOUNCED_KEPT:
+            self._announcing = {held.generation: mine}
+        return True
 
     def _is_seed(self, token: Token) -> bool:
         seed = getattr(self._grant, "seed", None)

@@ -45,7 +45,6 @@ __all__ = ["SharedLogin"]
 
 #: How far a token dictionary's expiry may be from its record's by rounding, in seconds.
 _ROUNDING: Final = 1.0
-_ANNOUNCED_KEPT: Final = 64
 _log = logging.getLogger("oauth_auth")
 
 
@@ -325,13 +324,9 @@ class SharedLogin(RequestsAuth):
         )
 
     def _announce(self, held: Held) -> None:
-        self._announced = held
         self._followed_by_session(held)
-        mine = object()
-        if self._announcing.setdefault(held.generation, mine) is not mine:
+        if not self._is_first_use(held):
             return
-        if len(self._announcing) > _ANNOUNCED_KEPT:
-            self._announcing = {held.generation: mine}
         call = call_under_way()
         if not self._is_given(held.token) and not (call and call.quiet):
             self._session._tell()
