@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from oauth_auth.grants.assertion import AssertionGrant
@@ -166,6 +167,12 @@ subject='alice@example.com')
                 f"JWTBearer for {self.server.name} does not say whose JWT it is; pass "
                 "issuer=, or client_id="
             )
+        try:
+            json.dumps(self._claims)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise errors.ConfigurationError(
+                f"the claims of JWTBearer for {self.server.name} are no JSON: {error}"
+            ) from None
 
     def assertion(self, server: AuthorizationServer) -> Secret:
         """Return a JWT that is good for one request.
