@@ -137,7 +137,7 @@ class FromFile(_Reference):
             ConfigurationError: The file cannot be read, or is empty.
         """
         try:
-            value = Secret(_without_newline(_content(self.name)))
+            value = Secret(_content(self.name).removesuffix("\n").removesuffix("\r"))
         except (OSError, UnicodeDecodeError) as error:
             # Outside the clause: a UnicodeDecodeError holds the file's content.
             failure = f"cannot be read: {error}"
@@ -162,10 +162,6 @@ def _content(path: str) -> str:
             # it led to: who was on the way there finds nothing.
             continue
     return Path(path).read_text("utf-8")
-
-
-def _without_newline(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def as_source(value: str | SecretSource | None) -> SecretSource | None:

@@ -54,8 +54,7 @@ def secret_pieces(value):
     ("seed-refresh-0001") only those with both letters and digits, since the rest is
     English.
     """
-    key = _KEY.search(value)
-    if key is not None:
+    if value.startswith(("-----BEGIN", "{")) and _KEY.search(value):
         # Of a private key every long word counts, the public ones too.
         return frozenset().union(
             *(pieces(word) for word in words(value) if len(word) >= _SHORTEST_RANDOM)
