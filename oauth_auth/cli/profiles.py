@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["profiles"]
 
-_SECRETS: Final = ("client_secret", "refresh_token")
 #: Where a secret is, by the kind of its reference.
 _PLACES: Final = {
     "env": "in the variable {}",
@@ -213,7 +212,9 @@ def _text(value: Any) -> str:
 
 def _setting(key: str, value: Any) -> str:
     """Return a setting in words; of a secret the place."""
-    if key not in _SECRETS:
+    from oauth_auth.profiles.values import SECRETS
+
+    if key not in SECRETS:
         return _text(value)
     ((kind, name),) = value.items()
     return clean(_PLACES[kind].format(name))
