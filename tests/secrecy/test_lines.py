@@ -148,7 +148,7 @@ class TestListening:
 
 
 def test_listening_to_a_machine(tmp_path):
-    """No line that reads a key, signs, or presents a token shows it. M66."""
+    """No line that reads a key, signs, or presents a token shows it."""
     keys = {"keys": [public(EC)]}
     word = "Zk3fT9aQw7LpXn2Vb8Ry"
     file = tmp_path / "key.pem"
