@@ -18,7 +18,13 @@ from oauth_auth.answer import Members, seconds
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import FromEnv, FromFile, Secret, SecretSource
 
-__all__ = ["FromCallable", "GivenToken", "PresentedToken", "as_presented"]
+__all__ = [
+    "FromCallable",
+    "GivenToken",
+    "PresentedToken",
+    "as_presented",
+    "takes_time",
+]
 
 #: Clocks differ by so much, in seconds.
 _SKEW: Final = 60.0
@@ -154,6 +160,11 @@ class PresentedToken:
             )
         return token.reveal()
 
+    @property
+    def takes_time(self) -> bool:
+        """Whether to tell it from others may take more than a glance at a file."""
+        return takes_time(self._source)
+
     def identity(self, account: str | None) -> Any:
         """Return what tells it from others, for record ids.
 
@@ -185,6 +196,14 @@ class PresentedToken:
 
     def __repr__(self) -> str:
         return repr(self._source)
+
+
+def takes_time(source: object) -> bool:
+    """Whether a secret may come over a network, or after somebody has been asked."""
+    own: bool | None = getattr(source, "takes_time", None)
+    if own is not None:
+        return own
+    return source is not None and not isinstance(source, Secret | FromEnv | FromFile)
 
 
 def as_presented(given: object) -> SecretSource | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
 from oauth_auth import forking
 from oauth_auth.answer import Members
 from oauth_auth.lazy_errors import errors
-from oauth_auth.presented import as_presented
+from oauth_auth.presented import as_presented, takes_time
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ class SigningKey:
                 f"path or a function, not {type(key).__name__}"
             )
         self._source: Final = source
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether to read it may take more than a glance at a file."""
+        return takes_time(self._source)
 
     def reveal(self) -> str:
         """Return the key as text: PEM or JSON.

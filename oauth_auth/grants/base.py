@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from oauth_auth.client_auth import client_key_of
 from oauth_auth.lazy_errors import errors
+from oauth_auth.presented import takes_time
 from oauth_auth.protocol import merge_params
 from oauth_auth.secret import SecretSource, as_source
 from oauth_auth.server import AuthorizationServer
@@ -199,6 +200,15 @@ class Grant:
             if self.needs_person
             else client_key_of(self.client_auth, account),
         }
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether `inputs` may ask more than memory and a file, so not on a loop."""
+        return (
+            self.needs_person
+            or takes_time(self.client_secret)
+            or takes_time(getattr(self.client_auth, "credential", None))
+        )
 
     def about(self, account: str | None) -> dict[str, str]:
         """Return what a person wants to see of a record."""

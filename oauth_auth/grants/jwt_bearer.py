@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 from oauth_auth.grants.assertion import AssertionGrant
 from oauth_auth.grants.service_account import ServiceAccount
 from oauth_auth.lazy_errors import errors
-from oauth_auth.presented import PresentedToken
+from oauth_auth.presented import PresentedToken, takes_time
 from oauth_auth.secret import Secret, as_source
 from oauth_auth.signing import LIFETIME, SigningKey, audience_of, once
 
@@ -201,6 +201,11 @@ subject='alice@example.com')
             else {"assertion": self._given.identity(account)}
         )
         return {**super().inputs(account), **whose}
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether `inputs` may ask more than memory and a file, so not on a loop."""
+        return super().takes_time or takes_time(self._key) or takes_time(self._given)
 
     def about(self, account: str | None) -> dict[str, str]:
         """Return what a person wants to see of a record."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack, final
 
 from oauth_auth.grants.base import Grant
 from oauth_auth.lazy_errors import errors
+from oauth_auth.presented import takes_time
 from oauth_auth.protocol import merge_params, settled
 from oauth_auth.secret import SecretSource, as_source
 
@@ -100,6 +101,11 @@ class Password(Grant):
         # Who does not know the password does not get its token.
         whose = {"username": self.username, "password": self._password}
         return {**super().inputs(account), **whose}
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether `inputs` may ask more than memory and a file, so not on a loop."""
+        return super().takes_time or takes_time(self._password)
 
     def about(self, account: str | None) -> dict[str, str]:
         """Return what a person wants to see of a record."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack, final
 
 from oauth_auth.grants.base import Grant
 from oauth_auth.lazy_errors import errors
-from oauth_auth.presented import PresentedToken
+from oauth_auth.presented import PresentedToken, takes_time
 from oauth_auth.protocol import merge_params
 from oauth_auth.secret import Secret, SecretSource, as_source
 
@@ -131,6 +131,13 @@ subject_token=FromFile('/var/run/secrets/tokens/sts'))
             "requested_token_type": self._requested,
         }
         return {**super().inputs(account), **whose}
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether `inputs` may ask more than memory and a file, so not on a loop."""
+        return (
+            super().takes_time or takes_time(self._subject) or takes_time(self._actor)
+        )
 
     def __repr__(self) -> str:
         actor = "" if self._actor is None else f", actor_token={self._actor!r}"

@@ -1,7 +1,9 @@
 """Record ids of the grants for machines: frozen, and different where they must be."""
 
 import base64
+import threading
 
+import anyio
 import pytest
 
 from oauth_auth import (
@@ -194,6 +196,39 @@ def test_a_key_that_cannot_be_read_is_told_before_anything_else():
     ):
         with pytest.raises(errors.ConfigurationError, match=r"/nowhere/key\.pem"):
             OAuthAuth(grant, store=MemoryStore()).token()
+
+
+def slow_key():
+    """Return a key, and note on which thread."""
+    THREADS.append(threading.current_thread())
+    return KEY
+
+
+THREADS = []
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        jwt_bearer(key=slow_key),
+        machine(PrivateKeyJWT(slow_key)),
+        exchange(
+            subject_token=OAuthAuth(jwt_bearer(key=slow_key), store=MemoryStore())
+        ),
+        exchange(
+            actor_token=OAuthAuth(machine(PrivateKeyJWT(slow_key)), store=MemoryStore())
+        ),
+    ],
+    ids=["jwt", "client", "subject", "actor"],
+)
+def test_a_function_is_not_called_on_an_event_loop(grant):
+    """It may ask a vault; what tells a record is found on another thread."""
+    THREADS.clear()
+    store = MemoryStore()
+    OAuthAuth(machine(PrivateKeyJWT(KEY)), store=store)._resolved()
+    anyio.run(OAuthAuth(grant, store=store)._aresolved)
+    assert THREADS
+    assert threading.main_thread() not in THREADS
 
 
 def test_another_login_counts_by_its_record():
