@@ -210,6 +210,13 @@ class TestPlaces:
         file.write_text("here-now-3a9f")
         assert auth.token().access_token
 
+    def test_a_function_that_returns_nothing(self, server):
+        """An empty text is no token."""
+        grant = TokenExchange(ISSUER, subject_token=lambda: " \n")
+        with pytest.raises(errors.ConfigurationError, match="is empty"):
+            auth_of(server, grant, account="me").token()
+        assert server.requests == []
+
     def test_a_valid_token_is_used_meanwhile(self, server, tmp_path):
         """A subject token that is missing at a renewal costs no request."""
         file = tmp_path / "token"
