@@ -40,6 +40,9 @@ ED = {
     "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
 }
+# With its prime factors, which take long to find anew for each signature.
+RSA = jwk.import_key(RSA)
+RSA = jwk.RSAKey(RSA.private_key, RSA.private_key).as_dict(private=True)
 ALGORITHMS = {"RS256": RSA, "PS256": RSA, "ES256": EC, "EdDSA": ED}
 
 
