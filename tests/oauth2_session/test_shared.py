@@ -1,6 +1,7 @@
 """A session that refreshes by itself: its token in the store that copies share."""
 
 import contextvars
+import itertools
 import json
 import pickle
 import threading
@@ -18,6 +19,7 @@ from oauthlib.oauth2 import (
     TokenExpiredError,
     WebApplicationClient,
 )
+from urllib3 import Timeout
 
 from oauth_auth import (
     FileStore,
@@ -28,8 +30,9 @@ from oauth_auth import (
     TokenUpdated,
     errors,
 )
-from oauth_auth.oauth2_session import shared
+from oauth_auth.oauth2_session import reach, shared
 from oauth_auth.oauth2_session.call import Call
+from oauth_auth.transport.watch import Watch
 from tests.http_clients.api import Reply, redirect
 from tests.oauth2_session.endpoint import json_reply, refusal
 
@@ -40,6 +43,14 @@ def start(endpoint, token, **options):
     options.setdefault("auto_refresh_url", endpoint.token_url)
     options.setdefault("token_updater", saved.append)
     return OAuth2Session("id", token=token, **options), saved
+
+
+@pytest.fixture
+def ended():
+    """What hangs in a test until the test has ended."""
+    event = threading.Event()
+    yield event
+    event.set()
 
 
 class TestRenewing:
@@ -215,6 +226,20 @@ class TestRenewing:
         session, saved = start(endpoint, token, client=client)
         assert session.get(endpoint.url).ok
         assert len(saved) == 1
+
+    def test_a_renewal_that_ends_after_a_new_login_does_not_replace_it(self, endpoint):
+        """The session has somebody else's token by then, and so has the saver."""
+        session, saved = start(endpoint, endpoint.issue(expired=True))
+        other = {"access_token": "an0ther-0001", "refresh_token": "an0ther-0002"}
+
+        def log_in(answer):
+            session.token = dict(other)
+            return answer
+
+        session.register_compliance_hook("refresh_token_response", log_in)
+        session.get(endpoint.url)
+        assert session.token == other
+        assert saved == []
 
     def test_a_new_login_is_a_new_record(self, endpoint):
         """A fetched token is used from then on, whatever the store knew."""
@@ -413,6 +438,68 @@ class TestPlaces:
             b"d=1",
         )
 
+    def test_protected_request_hooks_see_the_token_of_the_second_try(
+        self, endpoint, watch_off
+    ):
+        """After a 401 they run again, on what the caller gave, wherever they put it."""
+        session, _ = start(endpoint, endpoint.issue())
+
+        def hook(url, headers, data):
+            token = session.access_token
+            return f"{url}?t={token}", {**headers, "X-T": token}, {**data, "t": token}
+
+        session.register_compliance_hook("protected_request", hook)
+        endpoint.refuse_tokens()
+        response = session.post(
+            endpoint.url,
+            data={"a": "b"},
+            headers={"X-A": "b", "Cookie": "c=d"},
+            params={"p": "q"},
+        )
+        assert response.ok
+        first, _, second = endpoint.api.seen
+        new = session.access_token
+        assert first.authorization != second.authorization == f"Bearer {new}"
+        assert second.path == f"/things?t={new}&p=q"
+        assert second.body == f"a=b&t={new}".encode()
+        assert second.headers["content-length"] == str(len(second.body))
+        told = ("x-t", "x-a", "cookie")
+        assert [second.headers[name] for name in told] == [new, "b", "c=d"]
+
+    def test_hooks_and_a_401_of_a_redirect(self, endpoint):
+        """The second try goes to where the first one was led."""
+        session, _ = start(endpoint, endpoint.issue())
+        session.register_compliance_hook("protected_request", lambda *sent: sent)
+        endpoint.api.script = [redirect("/elsewhere"), Reply(401)]
+        assert session.get(endpoint.url).json() == {"path": "/elsewhere"}
+
+    @pytest.mark.parametrize("how", ["data", "files"])
+    def test_hooks_and_a_401_to_a_file(self, endpoint, tmp_path, how):
+        """The file goes along as it was: it has been read to its end."""
+        path = tmp_path / "file"
+        path.write_bytes(b"c0ntent")
+        session, _ = start(endpoint, endpoint.issue())
+        session.register_compliance_hook("protected_request", lambda *sent: sent)
+        endpoint.refuse_tokens()
+        with path.open("rb") as file:
+            given = {"file": file} if how == "files" else file
+            assert session.post(endpoint.url, **{how: given}).ok
+        first, _, second = endpoint.api.seen
+        assert first.body == second.body
+        assert b"c0ntent" in second.body
+
+    def test_hooks_see_the_new_token_where_no_refresh_token_is_known(self, endpoint):
+        """There too they run after the renewal."""
+        session, _ = start(endpoint, endpoint.issue(expired=True, refresh_token=None))
+        seen = []
+        session.register_compliance_hook(
+            "protected_request",
+            lambda *sent: seen.append(session.access_token) or sent,
+        )
+        endpoint.answers = [json_reply({"access_token": "abcd"})]
+        session.get(endpoint.url)
+        assert seen[-1] == "abcd"
+
     def test_without_token(self, endpoint):
         """withhold_token sends none, and nothing is renewed for it."""
         session, _ = start(endpoint, endpoint.issue(expired=True))
@@ -467,6 +554,34 @@ class TestFailures:
         assert isinstance(caught.value, requests.ConnectionError)
         assert caught.value.outcome_unknown
 
+    def test_a_server_that_dribbles(self, endpoint, ended):
+        """The timeouts of requests start anew with every byte; a renewal has an end."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+
+        def dribble():
+            while not ended.wait(0.05):
+                yield b" "
+
+        endpoint.answers = [Reply(200, (), dribble()) for _ in range(2)]
+        with pytest.raises(requests.Timeout) as caught:
+            session.get(endpoint.url, timeout=0.1)
+        assert isinstance(caught.value, errors.EndpointUnreachable)
+        assert caught.value.outcome_unknown
+
+    def test_a_renewal_that_comes_too_late_is_not_sent(self, endpoint):
+        """Whoever waited was told that it had failed."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+        late, prepare = threading.Event(), session.prepare_request
+        session.prepare_request = lambda r: late.wait(30) and prepare(r)
+        with pytest.raises(requests.Timeout):
+            session.get(endpoint.url, timeout=0.1)
+        threads = [t for t in threading.enumerate() if "exchange" in t.name]
+        late.set()
+        for thread in threads:
+            thread.join(30)
+        assert threads
+        assert endpoint.asked == []
+
     def test_plain_http_to_the_token_endpoint(self, endpoint):
         """Nothing is sent in clear."""
         session, _ = start(
@@ -503,6 +618,25 @@ class TestFailures:
         session.token = {**session.token, "expires_at": 1.0}
         with pytest.raises(ZeroDivisionError):
             session.get(endpoint.url)
+
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_a_hook_that_hangs_is_left_behind(
+        self, endpoint, caplog, ended, monkeypatch, lost
+    ):
+        """The record's lock is not kept for it, and the answer counts as it came."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+        seconds = itertools.cycle([30.0, 0.05])  # for an exchange, and its hooks
+        monkeypatch.setattr(reach, "Watch", lambda _: Watch(next(seconds)))
+        session.register_compliance_hook(
+            "refresh_token_response", lambda answer: ended.wait(30) and answer
+        )
+        if lost:
+            endpoint.answers = [json_reply({"accessToken": "abcd"})] * 2
+            with pytest.raises(TimeoutError, match="hook has not returned"):
+                session.get(endpoint.url)
+        else:
+            assert session.get(endpoint.url).ok
+            assert "TimeoutError" in caplog.text
 
     def test_hooks_that_return_nonsense_cost_no_token(self, endpoint, caplog):
         """What came before them counts."""
@@ -610,7 +744,9 @@ class TestTheSessionsOwnSettings:
         ("given", "used", "total"),
         [
             (None, 10.0, 10.0),
-            (7, 7, 7.0),
+            (7, 7, 14.0),
+            (Timeout(6), Timeout(6), 6.0),
+            (Timeout(None, 5, 6), Timeout(None, 5, 6), 11.0),
             ((3, 4), (3, 4), 7.0),
             ((3, None), (3, 10.0), 13.0),
             ((None, None), (10.0, 10.0), 20.0),
@@ -629,7 +765,7 @@ class TestTheSessionsOwnSettings:
 
         adapter.send = watched
         session.get(endpoint.url, timeout=given)
-        assert seen == [used, given]
+        assert [str(each) for each in seen] == [str(used), str(given)]
         assert Call("", {"timeout": given}).timeout == total
 
     def test_hooks_find_the_callers_context(self, endpoint):
