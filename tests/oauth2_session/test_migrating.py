@@ -57,7 +57,8 @@ def names(page_server, tmp_path, monkeypatch, browser):
     cipher = Fernet(key := Fernet.generate_key())
     monkeypatch.setenv("ENCRYPTION_KEY", key.decode())
     monkeypatch.setenv("ENCRYPTED_TOKEN", cipher.encrypt(str(token).encode()).decode())
-    cache = {"RefreshToken": {"1": {"secret": mine["refresh_token"], "target": "read"}}}
+    entry = {"secret": mine["refresh_token"], "target": "read"}
+    cache = {"RefreshToken": {"1": {"credential_type": "RefreshToken", **entry}}}
     saved = []
     return {
         "token": token,
