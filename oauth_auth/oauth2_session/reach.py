@@ -64,17 +64,19 @@ class SessionReach:
         Raises:
             EndpointUnreachable: No usable answer came.
         """
-        watch = Watch(self.timeout)
+        call, watch = self._call, Watch(self.timeout)
         # What a replaced `send` does cannot be seen.
         watch.handed_over()
         came: list[Any] = []
+        call.failure = None
         outcome = bounded(watch, lambda: watch.deliver(self._post(watch, came)))
         if not isinstance(outcome, Failure):
             return self._mended(came[0], outcome)
         if outcome.cause is not None:
+            call.failure = came[0].value
             raise outcome.cause
         raise errors.EndpointUnreachable(
-            f"no usable answer came from {place(self._call.url)}: {outcome.reason}; "
+            f"no usable answer came from {place(call.url)}: {outcome.reason}; "
             "check the network, and the session's proxies, or give the request a "
             "longer timeout=",
             outcome_unknown=outcome.outcome_unknown,
@@ -82,16 +84,19 @@ class SessionReach:
         )
 
     def _post(self, watch: Watch, came: list[Any]) -> Response | Failure:
+        """Post, and leave in a list the answer, or what the caller's code raised."""
         call = self._call
         failure: Hidden[Exception]
         try:
-            came.append(in_context(call.context, lambda: self._posted(watch)))
-            return as_response(came[0])
+            answer = in_context(call.context, lambda: self._posted(watch))
+            response = as_response(answer)
         except Exception as error:  # noqa: BLE001  # adapters may be the caller's code
             failure = Hidden(error)
+        else:
+            came.append(answer)
+            return response
         of_requests = isinstance(failure.value, requests.exceptions.RequestException)
-        if not of_requests:
-            call.failure = failure.value
+        came.append(Hidden(None if of_requests else failure.value))
         sent = of_requests or watch.stage is Stage.SENT
         raised = unreachable(failure.value, place(call.url), sent=sent)
         return Failure(raised, "", raised._facts["outcome_unknown"])

@@ -285,9 +285,10 @@ class SharedLogin(RequestsAuth):
 
     def _followed_by_session(self, held: Held) -> Held:
         if held.generation > self._followed:
-            self._followed = held.generation
             if self._is_current and not self._is_given(held.token):
                 self._session._take(Hidden(as_dict(held.token)))
+            # Last, so that no other thread goes on before the session has the token.
+            self._followed = held.generation
         return held
 
     @property
