@@ -269,6 +269,8 @@ class TestFetching:
             lambda: session.fetch_token("http://a.example", code="c"),
             lambda: session.refresh_token("http://a.example", "r"),
             lambda: session.get("http://a.example"),
+            lambda: session.get("http://a.example", withhold_token=True),
+            lambda: OAuth2Session("id").get("http://a.example"),
         ):
             with pytest.raises(InsecureTransportError):
                 call()
