@@ -14,14 +14,16 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
+from oauthlib.oauth2.rfc6749.utils import scope_to_list
+
 from oauth_auth.answer import seconds
 from oauth_auth.flight import in_context
 from oauth_auth.grants.refresh_token import RefreshToken
 from oauth_auth.http_clients.requests import RequestsAuth
 from oauth_auth.lazy_errors import errors
 from oauth_auth.oauth2_session import secure
-from oauth_auth.oauth2_session.answers import as_dict
-from oauth_auth.oauth2_session.asking import prepare_refresh
+from oauth_auth.oauth2_session.answers import as_dict, changed_scope
+from oauth_auth.oauth2_session.asking import prepare_refresh, warn_of_scope
 from oauth_auth.oauth2_session.call import Call, call_under_way, calling
 from oauth_auth.oauth2_session.failures import as_scripts_expect
 from oauth_auth.oauth2_session.hidden import Hidden
@@ -274,6 +276,8 @@ class SharedLogin(RequestsAuth):
         )
 
     def _announce(self, held: Held) -> None:
+        session = self._session
+        known = (session.token or {}).get("scope")
         self._followed_by_session(held)
         if not self._is_first_use(held):
             return
@@ -281,7 +285,10 @@ class SharedLogin(RequestsAuth):
         if not self._is_current or self._is_given(held.token):
             return
         if not (call and call.quiet):
-            self._session._tell()
+            session._tell()
+        scope = (held.token.scope or "").split()
+        if scope and set(scope) != set(scope_to_list(known) or ()):
+            warn_of_scope(changed_scope(scope, asked=session.scope))
 
     def _followed_by_session(self, held: Held) -> Held:
         if held.generation > self._followed:

@@ -6,6 +6,7 @@ import json
 import pickle
 import threading
 import time
+import warnings
 from unittest import mock
 
 import pytest
@@ -92,6 +93,38 @@ class TestRenewing:
         assert seen.authorization == "Basic dTpw"
         assert seen.headers["user-agent"] == "mine"
         assert seen.headers["accept"] == "application/json"
+
+    @pytest.mark.parametrize("by_hand", [False, True])
+    def test_a_changed_scope_warns_and_costs_no_token(
+        self, endpoint, monkeypatch, by_hand
+    ):
+        """Once for each change, after the saver has the token. M45."""
+        endpoint.extra = {"scope": "a b"}
+        session, saved = start(endpoint, endpoint.issue(), scope=["b", "a"])
+
+        def renew():
+            if by_hand:
+                saved.append(session.refresh_token(endpoint.token_url))
+            else:
+                session.token = {**session.token, "expires_at": 1.0}
+                assert session.get(endpoint.url).ok
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            renew()
+        endpoint.extra = {"scope": "a"}
+        with pytest.warns(UserWarning, match='"(b a|a b)" to "a"'):
+            renew()
+        assert [token["scope"] for token in saved[1:]] == [["a"]]
+        endpoint.extra = {"scope": None, "token_type": None}
+        monkeypatch.setenv("OAUTHLIB_STRICT_TOKEN_TYPE", "1")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            renew()
+            endpoint.extra = {"scope": "b"}
+            monkeypatch.setenv("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
+            renew()
+        assert len(endpoint.asked) == len(saved) == 4
 
     def test_a_fresh_token_is_used_as_it_is(self, endpoint):
         """No token request, and the saver is not called for what it has saved."""
