@@ -190,7 +190,8 @@ class OAuth2Session(SessionState):
             authorization_response: The URL that the person was sent back to.
 
         Raises:
-            OAuth2Error: The server refused, or the response is not to this login.
+            OAuth2Error: The server refused, or sent no token.
+            ValueError: The response belongs to another login.
         """
         response = Hidden(authorization_response)
         del authorization_response

@@ -388,11 +388,17 @@ class TestUnauthorized:
         assert isinstance(caught.value, kind)
         assert saved == []
 
-    def test_another_origins_401(self, endpoint, serve):
-        """Whoever a redirect leads to neither gets the token nor has it renewed."""
+    @pytest.mark.parametrize("kept", [False, True])
+    def test_another_origins_401(self, endpoint, serve, kept):
+        """Whoever a redirect leads to does not get the token, nor has it renewed.
+
+        Not even where the script has requests keep the header.
+        """
         elsewhere = serve()
         elsewhere.answer = Reply(401)
         session, _ = start(endpoint, endpoint.issue())
+        if kept:
+            session.rebuild_auth = lambda *_: None
         endpoint.api.script = [redirect(elsewhere.url)]
         assert session.get(endpoint.url).status_code == 401
         assert endpoint.asked == []
@@ -625,6 +631,13 @@ class TestFailures:
         )
         with pytest.raises(InsecureTransportError):
             session.get(endpoint.url)
+
+    def test_a_refresh_by_hand_in_clear_is_not_held_against_the_login(self, endpoint):
+        """It is refused before anything is prepared."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+        with pytest.raises(InsecureTransportError):
+            session.refresh_token("http://a.example")
+        assert session.get(endpoint.url).ok
 
     def test_a_hook_that_fails_before_anything_is_sent(self, endpoint):
         """Its error is the script's, and nothing is held against the login."""
