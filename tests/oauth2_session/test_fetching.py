@@ -284,6 +284,10 @@ class TestAnswers:
         [
             (refusal("invalid_grant"), (InvalidGrantError, errors.InvalidGrantError)),
             (refusal("odd_code"), (CustomOAuth2Error, errors.TokenEndpointError)),
+            (
+                refusal("invalid_grant", error_description=f"no {CODE}"),
+                (InvalidGrantError,),
+            ),
             (json_reply({}), (MissingTokenError, errors.ServerError)),
             (Reply(502, (), b"<html>"), (MissingTokenError, errors.ServerError)),
             (redirect("https://b.example"), (MissingTokenError, OAuth2Error)),
