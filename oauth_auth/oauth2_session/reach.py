@@ -18,7 +18,7 @@ from oauth_auth.transport.bounded import bounded
 from oauth_auth.transport.watch import Failure, Stage, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from requests.adapters import BaseAdapter
 
@@ -52,8 +52,12 @@ class SessionReach:
 
     @property
     def timeout(self) -> float:
-        """Seconds for one exchange, in total."""
-        return self._call.timeout
+        """Seconds for one exchange and its hooks, in total."""
+        return self._call.timeout * (2 if self._hooks else 1)
+
+    @property
+    def _hooks(self) -> list[Callable[..., Any]]:
+        return list(self._session.compliance_hook["refresh_token_response"])
 
     def exchange(self, _request: Request) -> Response:
         """Send what the session has built, and have its hooks mend what comes.
@@ -64,7 +68,7 @@ class SessionReach:
         Raises:
             EndpointUnreachable: No usable answer came.
         """
-        call, watch = self._call, Watch(self.timeout)
+        call, watch = self._call, Watch(self._call.timeout)
         # What a replaced `send` does cannot be seen.
         watch.handed_over()
         came: list[Any] = []
@@ -122,11 +126,10 @@ class SessionReach:
 
     def _mended(self, answer: requests.Response, response: Response) -> Response:
         """Run the hooks for answers, which must not lose one."""
-        call = self._call
-        hooks = list(self._session.compliance_hook["refresh_token_response"])
+        call, hooks = self._call, self._hooks
         if not hooks:
             return response
-        watch = Watch(self.timeout)
+        watch = Watch(call.timeout)
         raised: list[Exception | None] = []
 
         def mend() -> None:
@@ -144,7 +147,7 @@ class SessionReach:
             return outcome
         call.failure = TimeoutError(
             "a refresh_token_response hook has not returned within "
-            f"{self.timeout:g} s, and without it the answer of {place(call.url)} holds "
+            f"{call.timeout:g} s, and without it the answer of {place(call.url)} holds "
             "no token"
         )
         return response

@@ -832,6 +832,14 @@ class TestTheSessionsOwnSettings:
         assert [str(each) for each in seen] == [str(used), str(given)]
         assert Call("", {"timeout": given}).timeout == total
 
+    def test_others_wait_for_the_hooks_too(self, endpoint):
+        """Each exchange may be followed by hooks that take as long."""
+        session, _ = start(endpoint, endpoint.issue())
+        exchange = reach.SessionReach(session, Call("", {"timeout": 3}))
+        assert exchange.timeout == 6.0
+        session.register_compliance_hook("refresh_token_response", lambda a: a)
+        assert exchange.timeout == 12.0
+
     def test_hooks_find_the_callers_context(self, endpoint):
         """A web framework's request, say, which is a context variable."""
         variable = contextvars.ContextVar("variable", default="lost")
