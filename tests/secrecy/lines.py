@@ -21,8 +21,9 @@ __all__ = ["WRAPPING", "LineFailedError", "Lines"]
 #: the main thread only.
 _SPARED_FILES = frozenset({"file_lock.py", "flight.py", "forking.py"})
 _SPARED_FUNCTIONS = frozenset({"__enter__", "__exit__"})
-#: httpcore tells of a new socket before anybody owns it. No signal reaches its thread.
-_SPARED_METHODS = frozenset({"_Trace.__call__"})
+#: httpcore tells of a new socket before anybody owns it, and nothing of ours is around
+#: a thread's first function. No signal reaches their threads.
+_SPARED_METHODS = frozenset({"_Trace.__call__", "_work_quietly"})
 
 #: Where what came in the clear is being wrapped, and nothing raises: function, local.
 WRAPPING = frozenset(
