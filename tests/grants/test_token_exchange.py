@@ -11,6 +11,7 @@ import pytest
 
 from oauth_auth import (
     ClientCredentials,
+    FileStore,
     FromEnv,
     MemoryStore,
     OAuthAuth,
@@ -205,6 +206,27 @@ class TestPlaces:
             )
         auth = auth_of(server, TokenExchange(ISSUER, subject_token=file))
         with pytest.raises(errors.ConfigurationError, match=r"/token'?\)? "):
+            auth.token()
+        assert server.requests == []
+        file.write_text("here-now-3a9f")
+        assert auth.token().access_token
+
+    def test_a_machine_that_cannot_write(self, server, tmp_path, monkeypatch):
+        """With a read-only disk, too, a token that is back is used at once."""
+        file = tmp_path / "token"
+        store = FileStore(tmp_path / "store")
+
+        class Refusing:
+            def __enter__(self):
+                raise errors.StoreNotWritable("read-only")
+
+            def __exit__(self, *exc_info):
+                raise AssertionError
+
+        monkeypatch.setattr(FileStore, "lock", lambda *a, **k: Refusing())
+        grant = TokenExchange(ISSUER, subject_token=file)
+        auth = OAuthAuth(grant, store=store, http=server.http)
+        with pytest.raises(errors.ConfigurationError, match="/token"):
             auth.token()
         assert server.requests == []
         file.write_text("here-now-3a9f")
