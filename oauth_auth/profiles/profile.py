@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from oauth_auth.server import AuthorizationServer
     from oauth_auth.stores.file import FileStore
 
-__all__ = ["GRANTS", "Profile"]
+__all__ = ["CLIENT_OPTIONAL", "GRANTS", "Profile"]
 
 GRANTS: Final = (
     "authorization_code",
@@ -40,7 +40,7 @@ _PAGES: Final = {
     "device_code": "device_authorization_endpoint",
 }
 #: Those that do without a client where the server does.
-_CLIENT_OPTIONAL: Final = ("jwt_bearer", "password", "token_exchange")
+CLIENT_OPTIONAL: Final = ("jwt_bearer", "password", "token_exchange")
 #: Settings that mean something for some grants alone.
 _ONLY: Final = {
     "refresh_token": ("refresh_token",),
@@ -264,7 +264,7 @@ client_id='Iv1.8a61f9b3a7aba')
 
     def _check_grant(self) -> None:
         """Refuse settings that the grant has no use for, or lacks."""
-        if self.client_id is None and self.grant not in _CLIENT_OPTIONAL:
+        if self.client_id is None and self.grant not in CLIENT_OPTIONAL:
             raise errors.ConfigurationError(
                 "client_id is missing: what the server calls this application",
                 key="client_id",
