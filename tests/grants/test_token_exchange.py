@@ -18,6 +18,7 @@ from oauth_auth import (
     RefreshToken,
     TokenExchange,
     errors,
+    flight,
     presented,
 )
 from tests.client_keys import signed
@@ -272,6 +273,14 @@ class TestPlaces:
         assert server.requests == []
 
 
+def until(condition):
+    """Wait for what another thread does, but not for ever."""
+    give_up = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
+
+
 class TestOfAnotherLogin:
     """An OAuthAuth as subject."""
 
@@ -330,13 +339,8 @@ class TestOfAnotherLogin:
         second = threading.Thread(target=lambda: tokens.append(auth.token()))
         second.start()
         # Not before the second one waits for the first.
-        from oauth_auth import flight
-
-        while len(flight._state.flights) < 2:
-            time.sleep(0.001)
         waited = flight._state.flights[subject._source._key]
-        while waited._waiting < 2:
-            time.sleep(0.001)
+        until(lambda: waited._waiting == 2 or not second.is_alive())
         go_on.set()
         first.join(20)
         second.join(20)
