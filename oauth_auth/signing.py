@@ -148,7 +148,9 @@ class SigningKey:
             header["kid"] = key_id
         signed = _signed(header, claims, loaded.key)
         if signed is None:
-            raise self._unfit(f"could not sign by {chosen}; check the claims")
+            raise self._unfit(
+                f"could not sign by {chosen}; check the claims, and what the JWK is for"
+            )
         return signed
 
     def _unfit(self, why: str) -> Exception:

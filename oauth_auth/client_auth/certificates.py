@@ -28,6 +28,8 @@ class TLSClientAuth(Method):
     Args:
         certificate: The path of the certificate (PEM). Left out, the certificate is
             that of ``http=``: an `ssl.SSLContext` that has loaded one, or a factory.
+            What is there cannot be seen from here, so clients with the same id and
+            store share a token then, whichever certificate they have.
         key: The path of its private key, unless that is in the same file.
 
     Example:
