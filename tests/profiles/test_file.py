@@ -298,6 +298,15 @@ class TestWriting:
         assert written.startswith("# What this machine logs in to.\n")
         assert written.endswith(BY_HAND.partition("[github]")[2])
 
+    def test_the_same_once_more(self, profiles):
+        """Of several workers that set the same up at once none fails; another does."""
+        profiles.save(a_profile("a", scope="x"))
+        before = profiles.path.stat()
+        profiles.save(a_profile("a", scope="x"))
+        assert profiles.path.stat() == before
+        with pytest.raises(errors.ConfigurationError, match="a profile a in"):
+            profiles.save(a_profile("a", scope="y"))
+
     def test_removing_what_is_not_there(self, profiles):
         """The error is the one of loading it."""
         with pytest.raises(errors.ConfigurationError, match="no profile githib"):

@@ -110,6 +110,12 @@ class TestData:
         if grant.server.token_endpoint is not None:
             assert urlsplit(grant.server.token_endpoint).path not in ("", "/")
 
+    def test_github_names_itself(self):
+        """Its answers have had an `iss` since 2026; no other one is taken for it."""
+        server = made("github").build_grant().server
+        assert server.issuer == "https://github.com/login/oauth"
+        assert server.token_endpoint == f"{server.issuer}/access_token"
+
     @pytest.mark.parametrize("name", PRESETS)
     def test_a_token_does_not_leave_its_api(self, name):
         """The APIs get it; nobody else does, the authorization server included."""
