@@ -86,7 +86,7 @@ class Command(click.Command):
                 raise click.exceptions.Exit(Exit.INTERRUPTED) from None
             failure = Failure("the input ended before an answer came", Exit.USAGE)
         except click.UsageError as error:
-            failure = click.UsageError(fitting(error.format_message()), ctx)
+            failure = click.UsageError(fitting(error.format_message(), "Error: "), ctx)
         except Failure as error:
             failure = error
         except errors.OAuthAuthError as error:

@@ -16,6 +16,8 @@ from oauth_auth.cli.person import Person
 from oauth_auth.cli.screen import facts, paragraph, say
 from oauth_auth.cli.words import moment
 from oauth_auth.lazy_errors import errors
+from oauth_auth.login.pending import LIFE
+from oauth_auth.login.ways import PERSON_SECONDS
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ _PLACES: Final = (
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(1, 3600),
+    type=click.FloatRange(1, LIFE),
     metavar="N",
-    default=180,
+    default=PERSON_SECONDS,
     show_default=True,
     help="Seconds for you and your browser.",
 )
@@ -179,6 +181,11 @@ def _complete(name: str, table: dict[str, Any]) -> None:
         raise click.UsageError(
             "--client-id is missing: what the server calls this application, from "
             "where you have registered it"
+        )
+    if table.get("grant") == "client_credentials" and "client_secret" not in table:
+        raise click.UsageError(
+            "a machine has a client secret, so say where it is: --client-secret-env "
+            "NAME, --client-secret-file PATH, or --client-secret, and it is asked for"
         )
 
 

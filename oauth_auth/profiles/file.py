@@ -234,11 +234,11 @@ class Profiles:
 
     def _unknown(self, name: str, names: list[str]) -> Exception:
         meant = closest(name, names)
-        hint = f"did you mean {shown(meant)}? " if meant else ""
-        has = f"it has: {', '.join(map(shown, names))}" if names else "it has none"
+        has = f"it has: {', '.join(map(shown, names))};" if names else "it has none;"
+        hint = f"did you mean {shown(meant)}? Else" if meant else has
         return errors.ConfigurationError(
-            f"there is no profile {shown(name)} in {self.path}; {hint}{has}; make it "
-            f"with: oauth-auth login {shown(name)} ..."
+            f"there is no profile {shown(name)} in {self.path}; {hint} make it with: "
+            f"oauth-auth login {shown(name)} ..."
         )
 
     def __repr__(self) -> str:

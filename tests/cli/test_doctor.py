@@ -197,6 +197,23 @@ class TestProfile:
         server.metadata_faults.drop("before", times=None)
         assert trouble("server", "work")["state"] == "problem"
 
+    def test_a_gateway_without_a_server_behind_it(self, home, server):
+        """What answers is not the server, and nothing here can mend it."""
+        server.token_faults.answer(503, times=None)
+        endpoints = ("authorization_endpoint", "token_endpoint")
+        urls = {name: getattr(server, name) for name in endpoints}
+        saved(server, "work", issuer=None, **urls)
+        checks = {check["name"]: check for check in told("doctor", "work")}
+        assert checks["server"]["state"] == "warning"
+        assert "answered 503" in checks["server"]["found"]
+
+    def test_metadata_at_the_second_place(self, home, server):
+        """It is no news that a server of OpenID Connect has none at the first."""
+        server.metadata_faults.answer(404, times=1)
+        saved(server, "work")
+        (check,) = found("server", "work")
+        assert check["found"].endswith("/openid-configuration can be reached")
+
     def test_no_metadata(self, home, server):
         """A server without metadata says what to write instead."""
         saved(server, "work", issuer=f"{server.issuer}/nothing")

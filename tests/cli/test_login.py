@@ -266,7 +266,7 @@ def test_a_machine_logs_in_without_a_person(home, server, monkeypatch, secret):
         assert profile_of("job")["grant"] == "client_credentials"
         assert run("token", "job").stdout.startswith("at_")
     else:
-        assert "no client_secret" in run("login", "job", *options, code=2).stderr
+        assert "--client-secret-env" in run("login", "job", *options, code=2).stderr
 
 
 def test_no_browser_asks_for_the_address(home, server, browser):

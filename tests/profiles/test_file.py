@@ -91,11 +91,11 @@ class TestReading:
         assert "it has none" in refused(profiles)
 
     def test_an_unknown_name_is_told_what_to_do(self, profiles):
-        """The file, the names in it, the closest one, and the command."""
+        """The file, the closest name or else all of them, and the command."""
         said = refused(profiles, "githib")
         assert str(profiles.path) in said
         assert "did you mean github?" in said
-        assert "it has: reports, github" in said
+        assert "it has: reports, github;" in refused(profiles, "other")
         assert "oauth-auth login githib ..." in said
         assert "\n" not in refused(profiles, "a\nb")
         assert len(refused(profiles, "x" * 10_000)) < 500
