@@ -152,6 +152,6 @@ def _print_prompt(prompt: DevicePrompt) -> None:
         f"To log in, open {prompt.verification_uri} on any device and enter the code\n"
         f"\n  {prompt.user_code}\n\n"
         + (f"or open\n\n  {complete}\n\n" if complete and not picture else "")
-        + (f"or scan\n\n{picture}\n" if picture else "")
+        + (f"or scan\n\n{picture}" if picture else "")
     )
     sys.stderr.flush()

@@ -104,6 +104,6 @@ def test_it_is_printed(monkeypatch, complete):
     device._print_prompt(device.DevicePrompt("WDJB-MJHT", plain, complete, 0.0))
     said = terminal.getvalue()
     assert "\n  WDJB-MJHT\n" in said
-    assert said.endswith(f"or scan\n\n{qr_code(complete or plain, terminal)}\n")
+    assert said.endswith(f"or scan\n\n{qr_code(complete or plain, terminal)}")
     assert qr_code(complete or plain, terminal) != ""
     assert said.count("\n") < 24
