@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from oauth_auth.lazy_errors import errors
 from oauth_auth.presets.preset import Preset
 
-__all__ = ["PRESETS", "preset_named"]
+__all__ = ["PRESETS"]
 
 PRESETS: Final[dict[str, Preset]] = {
     "atlassian": Preset(
@@ -259,22 +258,3 @@ PRESETS: Final[dict[str, Preset]] = {
         "are taken with PKCE.",
     ),
 }
-
-
-def preset_named(name: str) -> Preset:
-    """Return a preset.
-
-    Raises:
-        ConfigurationError: There is none of that name.
-
-    Example:
-        >>> preset_named("spotify").allowed_origins
-        ('https://api.spotify.com',)
-    """
-    found = PRESETS.get(name)
-    if found is None:
-        raise errors.ConfigurationError(
-            f"unknown preset {name[:80]!r}; known are: {', '.join(PRESETS)}",
-            key="preset",
-        )
-    return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 from oauth_auth.client_auth import client_auth_from
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import Origins
-from oauth_auth.presets import PARAMETERS, Preset, preset_named
+from oauth_auth.presets import PARAMETERS, PRESETS, Preset
 from oauth_auth.profiles.references import SecretReference, own_path
 from oauth_auth.profiles.spelling import refuse_unknown
 from oauth_auth.profiles.values import READERS, check_kinds
@@ -275,8 +275,10 @@ client_id='Iv1.8a61f9b3a7aba')
             return None
         known: Preset | None = self.__dict__.get("_filled_preset")
         if known is None:
+            if self.preset not in PRESETS:
+                refuse_unknown(self.preset, PRESETS, "preset", key="preset")
             given = {name: getattr(self, name) for name in PARAMETERS}
-            known = preset_named(self.preset).filled(given)
+            known = PRESETS[self.preset].filled(given)
             self.__dict__["_filled_preset"] = known
         return known
 

@@ -217,7 +217,7 @@ class TestProfile:
     def test_no_metadata(self, home, server):
         """A server without metadata says what to write instead."""
         saved(server, "work", issuer=f"{server.issuer}/nothing")
-        assert "token_endpoint" in trouble("server", "work")["remedy"]
+        assert "--token-endpoint" in trouble("server", "work")["remedy"]
 
     @pytest.mark.parametrize(
         ("skew", "state"), [(0, "ok"), (60, "warning"), (-600, "problem")]

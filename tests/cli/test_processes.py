@@ -253,6 +253,22 @@ class TestTerminal:
             79, len(str(home)) + 20
         )
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["login", "nosuch"],
+            ["login", "nosuch", "--issuer", "https://auth.example.com"],
+            ["login", "nosuch", "--client-secret", "s3cret"],
+        ],
+    )
+    def test_usage_errors_are_wrapped(self, home, words):
+        """What click writes before them counts, whenever they are found."""
+        with Terminal(*words) as terminal:
+            assert terminal.end() == 2
+        assert "\nError: " in terminal.shown
+        assert max(map(len, terminal.shown.splitlines())) < 80
+        assert "s3cret" not in terminal.shown
+
     def test_what_an_api_sends_does_not_repaint_the_terminal(self, home, server):
         """Control characters are replaced, and what is no text is not shown."""
         logged_in(server, "work")

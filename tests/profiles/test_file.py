@@ -147,12 +147,15 @@ class TestReading:
         ],
     )
     def test_a_secret_in_the_file_is_refused(self, profiles, text, line):
-        """For every profile, with the references that there are; nothing is shown."""
+        """For every profile, with what to do instead; nothing is shown."""
         profiles.path.write_text(f"{text}\n[github]\npreset = 'github'\n")
         said = refused(profiles)
         assert said.startswith(f"{profiles.path}, line {line}: profile a: ")
-        for kind in ("env", "file", "keyring", "store"):
-            assert f"{{ {kind} = " in said
+        if "assertion" in text or "Password" in text:
+            assert "have the program pass it" in said
+        else:
+            for kind in ("env", "file", "keyring", "store"):
+                assert f"{{ {kind} = " in said
         assert "hush" not in said
         with pytest.raises(errors.ConfigurationError):
             profiles.names()
@@ -303,7 +306,8 @@ class TestWriting:
         profiles.save(a_profile("a", scope="x"))
         before = profiles.path.stat()
         profiles.save(a_profile("a", scope="x"))
-        assert profiles.path.stat() == before
+        after = profiles.path.stat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
         with pytest.raises(errors.ConfigurationError, match="a profile a in"):
             profiles.save(a_profile("a", scope="y"))
 

@@ -242,6 +242,7 @@ class TestWhatIsRefused:
             ("tenant", "common", "no preset"),
             ("client_secret", "s3cret-in-the-open", "written out"),
             ("client_secret", 7, "written out"),
+            ("extra", {"id_token_hint": "ey"}, "have the program pass it"),
             ("client_secret", {}, "nothing in it"),
             ("client_secret", {"env": "A", "file": "/b"}, "env, file"),
             ("client_secret", {"vault": "A"}, "vault"),
