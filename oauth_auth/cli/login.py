@@ -47,9 +47,9 @@ _PLACES: Final = (
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(1, LIFE),
+    type=click.FloatRange(1, int(LIFE)),
     metavar="N",
-    default=PERSON_SECONDS,
+    default=int(PERSON_SECONDS),
     show_default=True,
     help="Seconds for you and your browser.",
 )
