@@ -160,11 +160,13 @@ class TestStore:
         tmp_path.chmod(0o700)
 
 
-def test_proxies_are_shown_without_their_passwords(home, monkeypatch):
+@pytest.mark.parametrize("scheme", ["http://", ""])
+@pytest.mark.parametrize("password", ["hunter2", "hunter/2", "hun@ter2", "//hunter2"])
+def test_proxies_are_shown_without_their_passwords(home, monkeypatch, scheme, password):
     """What redirects the requests is worth knowing; a password is not shown."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}me:{password}@proxy.example:3128")
     (check,) = found("proxy")
-    assert check["found"] == "HTTPS_PROXY=http://***@proxy.example:3128"
+    assert check["found"] == f"HTTPS_PROXY={scheme}***@proxy.example:3128"
 
 
 def test_a_missing_certificate_file(home, monkeypatch):
