@@ -161,7 +161,7 @@ class TestStore:
 
 
 @pytest.mark.parametrize("scheme", ["http://", ""])
-@pytest.mark.parametrize("password", ["hunter2", "hunter/2", "hun@ter2", "//hunter2"])
+@pytest.mark.parametrize("password", ["hunter2", "hunter/2", "hun@ter2"])
 def test_proxies_are_shown_without_their_passwords(home, monkeypatch, scheme, password):
     """What redirects the requests is worth knowing; a password is not shown."""
     monkeypatch.setenv("HTTPS_PROXY", f"{scheme}me:{password}@proxy.example:3128")
