@@ -13,7 +13,7 @@ from oauth_auth.endpoint import Reach
 from oauth_auth.grants.base import Grant
 from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
-from oauth_auth.origins import Origins
+from oauth_auth.origins import origins_of
 from oauth_auth.renewal import Terms
 from oauth_auth.seed import find_place
 from oauth_auth.sources import source_of
@@ -133,7 +133,8 @@ class TokenAuth:
         self._store: Final[TokenStore] = settings.get("store") or _default_store()
         self._account: Final[str | None] = settings.get("account")
         self._allowed_origins: Final[list[str] | None] = settings.get("allowed_origins")
-        self._origins: Final = Origins(self._allowed_origins)
+        origins = self._allowed_origins
+        self._origins: Final = origins_of(None if origins is None else tuple(origins))
         self._leeway: Final = leeway
         self._background: Final[bool] = settings.get("background", True)
         self._timeout: Final = timeout
@@ -168,7 +169,7 @@ class TokenAuth:
         configured, found = from_environment(prefix)
         if isinstance(configured, str):
             return cls(configured, **{**found, **settings})
-        grant = configured.build_grant().without_profile()
+        grant = configured.build_grant().of_profile(None)
         return cls(grant, **{**configured.settings(), **settings})
 
     # -- tokens ---------------------------------------------------------------------
@@ -224,7 +225,7 @@ class TokenAuth:
         # A profile is not looked up again: it may have changed since this was made.
         grant = self._grant
         if account != self._account:
-            grant = grant.without_profile()
+            grant = grant.without_command()
         other = type(self)(grant, **{**self._settings(), "account": account})
         other._profile = self._profile
         other._given = {**self._given, "account": account}

@@ -161,7 +161,7 @@ def remove(name: str, *, keep_login: bool) -> int:
     kept = Profiles()
     if keep_login:
         kept.remove(name)
-        say(f"{name}: removed; the login stays in the store.")
+        say(f"{name}: removed; the login stays, for a new profile of that name.")
         return Exit.DONE
     code: int = Exit.DONE
     try:
@@ -174,7 +174,8 @@ def remove(name: str, *, keep_login: bool) -> int:
     else:
         auth = auth_for(profile)
         code = log_out(name, auth)
-        forget_client_secret(auth._store, name)
+        for key in _SECRETS:
+            forget_client_secret(auth._store, name, key=key)
     kept.remove(name)
     say(f"{name}: removed.")
     return code

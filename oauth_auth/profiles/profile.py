@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 from oauth_auth.client_auth import client_auth_from
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import Origins
-from oauth_auth.presets import PARAMETERS, Preset, preset_named
+from oauth_auth.presets import PARAMETERS, PRESETS, Preset
 from oauth_auth.profiles.references import SecretReference, own_path
 from oauth_auth.profiles.spelling import refuse_unknown
 from oauth_auth.profiles.values import READERS, check_kinds
@@ -78,7 +78,7 @@ class Profile:
     Example:
         >>> profile = Profile(name="gh", preset="github", client_id="Iv1.8a61f9b3a7aba")
         >>> profile.build_grant()
-        AuthorizationCode('https://github.com/login/oauth/access_token', \
+        AuthorizationCode('https://github.com/login/oauth', \
 client_id='Iv1.8a61f9b3a7aba')
         >>> profile.settings()
         {'allowed_origins': ['https://api.github.com', 'https://uploads.github.com']}
@@ -145,12 +145,20 @@ client_id='Iv1.8a61f9b3a7aba')
         if known is None:
             known = self._built()
             if self.grant in _PAGES:
-                known._profile = self.name
+                known = known.of_profile(self.name)
             self.__dict__["_grant"] = known
         return known
 
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments for `OAuthAuth` beside the grant."""
+        # Made once, as the grant is; the list may be the caller's own to change.
+        known: dict[str, Any] | None = self.__dict__.get("_settings")
+        if known is None:
+            known = self.__dict__["_settings"] = self._set()
+        origins = known.get("allowed_origins")
+        return {**known, **({} if origins is None else {"allowed_origins": [*origins]})}
+
+    def _set(self) -> dict[str, Any]:
         preset = self._preset()
         origins = self.allowed_origins
         if origins is None and preset is not None:
@@ -158,7 +166,7 @@ client_id='Iv1.8a61f9b3a7aba')
         known = {
             "store": self._store(),
             "account": self.account,
-            "allowed_origins": None if origins is None else list(origins),
+            "allowed_origins": origins,
             "leeway": self.leeway,
             "background": self.background,
             "timeout": self.timeout,
@@ -267,8 +275,10 @@ client_id='Iv1.8a61f9b3a7aba')
             return None
         known: Preset | None = self.__dict__.get("_filled_preset")
         if known is None:
+            if self.preset not in PRESETS:
+                refuse_unknown(self.preset, PRESETS, "preset", key="preset")
             given = {name: getattr(self, name) for name in PARAMETERS}
-            known = preset_named(self.preset).filled(given)
+            known = PRESETS[self.preset].filled(given)
             self.__dict__["_filled_preset"] = known
         return known
 

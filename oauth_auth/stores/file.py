@@ -203,8 +203,9 @@ _defaults: dict[tuple[str | None, ...], FileStore] = {}
 
 def default_store() -> FileStore:
     """Return the user's FileStore, the same object for the same environment."""
-    names = ("OAUTH_AUTH_HOME", "XDG_STATE_HOME", "HOME")
-    key = tuple(os.environ.get(name) for name in names)
+    home = os.environ.get("OAUTH_AUTH_HOME")
+    names = ("XDG_STATE_HOME", "HOME")
+    key = (home,) if home else tuple(map(os.environ.get, names))
     store = _defaults.get(key)
     if store is None:
         store = _defaults[key] = FileStore()

@@ -151,6 +151,19 @@ class TestRemedy:
             auth.token()
 
 
+def test_two_profiles_are_two_logins(person):
+    """Of two people, where the settings do not tell them apart. M97."""
+    Profiles().save(Profile.from_dict("other", person.to_dict()))
+    ids = {
+        OAuthAuth(name, **settings)._resolved().record_id
+        for name in ("person", "other")
+        for settings in ({}, {"account": "42"})
+    }
+    assert len(ids) == 4
+    again = OAuthAuth("other").for_account("42")._resolved().record_id
+    assert again == OAuthAuth("other", account="42")._resolved().record_id
+
+
 class TestCopies:
     @each_kind
     def test_accounts_go_on_with_the_same_settings(self, machine, kind):
