@@ -1,0 +1,8 @@
+"""Imports all that any worker needs; for the server that workers are forked from."""
+
+from __future__ import annotations
+
+from benchmarks.candidates import ALL
+
+#: What is not installed.
+MISSING = {candidate.key: candidate.missing() for candidate in ALL}
