@@ -16,6 +16,8 @@ __all__ = ["API", "Login", "Place"]
 #: The protected resource of those benchmarks that send nothing.
 API = "https://api.example.com/reports"
 _HOUR = 3600.0
+#: msal asks for all of these, whatever it is told.
+_SCOPE = "read write openid profile offline_access"
 #: Longer than any leeway of a peer.
 _LONG_AGO = 7200.0
 
@@ -89,7 +91,7 @@ class Login(NamedTuple):
         """
         client = server.public_client_id if public else server.client_id
         secret = None if public else server.client_secret
-        answer = server.issue(client=client)
+        answer = server.issue(client=client, scope=_SCOPE)
         life = -_LONG_AGO if expired else float(answer["expires_in"])
         return cls(
             issuer=server.issuer,

@@ -69,10 +69,10 @@ def run(options: Options) -> list[Table]:
             chance=options.chance(),
             warm_up=not options.quick,
         )
-        # Fewer, since their outcome is always the same.
+        # One, since the outcome is always the same.
         figures |= interleaved(
             tries({f"{peer.name} ({peer.library})": peer for peer in here}),
-            rounds=options.rounds or 3,
+            rounds=options.rounds or 1,
             chance=options.chance(),
             warm_up=False,
         )

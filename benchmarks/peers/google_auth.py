@@ -76,8 +76,6 @@ class GoogleAuth(RequestsCandidate):
             client_id=credentials.client_id,
             client_secret=credentials.client_secret,
             expiry=credentials.expiry,
-            # It would look up where Google's own accounts may be used from.
-            universe_domain="example.com",
         )
 
     @staticmethod

@@ -1,0 +1,57 @@
+"""`publish`: the plots, and the results section of README.md, from a JSON file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks.report import Table, environment_lines
+
+__all__ = ["publish"]
+
+_HERE = Path(__file__).parent
+_BEGIN = "<!-- results: written by `python -m benchmarks publish` -->"
+_END = "<!-- end of results -->"
+
+
+def publish(file: Path, directory: Path = _HERE) -> None:
+    """Draw the plots and write the results.
+
+    Args:
+        file: What ``all --json`` has written; a benchmark that is missing there is
+            missing in the results.
+        directory: Where README.md is.
+
+    Raises:
+        ValueError: README.md has no place for them.
+    """
+    results = json.loads(file.read_text("utf-8"))
+    tables = {
+        name: [Table.from_json(table) for table in found["tables"]]
+        for name, found in results["benchmarks"].items()
+    }
+    lines = [_BEGIN, "", environment_lines(results["environment"]) + "."]
+    drawn = _draw(tables, directory)
+    for name, those in tables.items():
+        lines += ["", f"### {name}"]
+        for table in those:
+            lines += ["", table.render()]
+        if name in drawn:
+            lines += ["", f"![{name}]({drawn[name]})"]
+    readme = directory / "README.md"
+    before, begin, rest = readme.read_text("utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (begin and end):
+        raise ValueError(f"{readme} needs the lines {_BEGIN!r} and {_END!r}")
+    text = "\n".join([*lines, "", end])
+    readme.write_text(f"{before}{text}{after}", "utf-8")
+
+
+def _draw(tables: dict[str, list[Table]], directory: Path) -> dict[str, str]:
+    """Draw what there is a plot for; return the files by benchmark."""
+    try:
+        from benchmarks import plots
+    except ImportError as error:
+        print(f"no plots: {error.name} is not installed")
+        return {}
+    return plots.draw(tables, directory)
