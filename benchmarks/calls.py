@@ -11,7 +11,7 @@ from benchmarks.candidate import HttpxCandidate, RequestsCandidate
 from benchmarks.candidates import TWIN, installed, peers
 from benchmarks.floors import FixedHttpx, FixedRequests
 from benchmarks.login import API
-from benchmarks.measure import Spread, interleaved, per_call
+from benchmarks.measure import Spread, per_call
 from benchmarks.noop import NoopAdapter, noop_transport
 from benchmarks.ours import OursHttpx, OursHttpx2, OursRequests, grant_of, store_at
 from benchmarks.report import Column, Table
@@ -53,8 +53,10 @@ def run(options: Options) -> list[Table]:
             _COLUMNS,
             rows,
             [
-                "Goal: at most 0.90 with requests (which looks into ~/.netrc for a "
-                "client without auth), 1.01 with httpx and httpx2.",
+                (
+                    "Goal: at most 0.90 with requests (which looks into ~/.netrc for a "
+                    "client without auth), 1.01 with httpx and httpx2."
+                ),
                 *notes,
             ],
         ),
@@ -164,7 +166,7 @@ def _new_objects(options: Options) -> Table:
             lambda: OAuthAuth(grant_of(place), store=store_at(place.directory)),
         ),
     }
-    figures = interleaved(tries, rounds=options.repeats(21), chance=options.chance())
+    figures = options.compare(tries, 21)
     return Table(
         "A new object for every call: build it, and attach the token.",
         [Column("what", "what is new"), Column("time", "CPU us, median (min to max)")],

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import requests
 
+from benchmarks.candidate import RequestsCandidate
 from benchmarks.candidates import find
 from benchmarks.login import API, Login, Place
-from benchmarks.candidate import RequestsCandidate
 
 __all__ = ["main"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.handoff import handoff
 from benchmarks.login import API, Login, Place
-from benchmarks.measure import Spread, interleaved, per_call
+from benchmarks.measure import Spread, per_call
 from benchmarks.ours import OursRequests, grant_of, store_at
 from benchmarks.report import Column, Table
 from oauth_auth.testing import TestingServer
@@ -48,12 +48,7 @@ def _records(options: Options) -> Table:
         }
         # The new seeds are few beside the records. To read a hundred thousand takes
         # long enough for one round.
-        figures = interleaved(
-            tries,
-            rounds=options.repeats(3 if size < _MANY else 1),
-            chance=options.chance(),
-            warm_up=False,
-        )
+        figures = options.compare(tries, 3 if size < _MANY else 1, warm_up=False)
         rows.append(
             {
                 "records": size,
@@ -70,9 +65,11 @@ def _records(options: Options) -> Table:
         ],
         rows,
         [
-            "A refresh token that no claim knows is looked for inside every record "
-            "first, since its claim may have died with a worker; whatever else reads "
-            "every record takes as long."
+            (
+                "A refresh token that no claim knows is looked for inside every record "
+                "first, since its claim may have died with a worker; whatever else "
+                "reads every record takes as long."
+            )
         ],
     )
 
@@ -133,11 +130,8 @@ def _processes(options: Options) -> Table:
             size: partial(handoff, options, server, OursRequests.name, size)
             for size in sizes
         }
-        figures = interleaved(
-            {str(size): each for size, each in tries.items()},
-            rounds=options.repeats(3),
-            chance=options.chance(),
-            warm_up=False,
+        figures = options.compare(
+            {str(size): each for size, each in tries.items()}, 3, warm_up=False
         )
     for size, found in figures.items():
         rows.append(
@@ -176,7 +170,7 @@ def _sizes(options: Options) -> Table:
             "open": partial(_seconds, partial(_open, place)),
             "save": partial(_seconds, partial(_save, place)),
         }
-        figures = interleaved(tries, rounds=options.repeats(7), chance=options.chance())
+        figures = options.compare(tries, 7)
         rows.append(
             {
                 "size": size,

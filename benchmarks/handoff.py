@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks.candidates import TWIN
 from benchmarks.floors import FilelockByHand, FlockByHand
 from benchmarks.login import Login, Place
-from benchmarks.measure import Spread, interleaved
+from benchmarks.measure import Spread
 from benchmarks.ours import OursRequests
 from benchmarks.report import Column, Table
 from benchmarks.workers import together
@@ -56,12 +56,7 @@ def run(options: Options) -> list[Table]:
         tries: dict[str, Callable[[], Handoff]] = {
             name: partial(handoff, options, server, name, processes) for name in _WHO
         }
-        figures = interleaved(
-            tries,
-            rounds=options.repeats(5),
-            chance=options.chance(),
-            warm_up=not options.quick,
-        )
+        figures = options.compare(tries, 5)
     return [
         Table(
             f"{processes} processes find the token expired at once; the token endpoint "
@@ -75,9 +70,12 @@ def run(options: Options) -> list[Table]:
             ],
             [_row(who, found) for who, found in figures.items()],
             [
-                "Goal: at most 1.05, and 50 ms. `flock` hands the lock to the next at "
-                "once, and keeps neither journal nor seal; filelock's own waiting "
-                "polls every 50 ms. The peers lose the login here: see `storm`.",
+                (
+                    "Goal: at most 1.05, and 50 ms. `flock` hands the lock to the next "
+                    "at once, and keeps neither journal nor seal; filelock's own "
+                    "waiting polls every 50 ms. The peers lose the login here: see "
+                    "`storm`."
+                ),
             ],
         )
     ]

@@ -5,14 +5,19 @@ from __future__ import annotations
 import random
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from benchmarks.login import Login, Place
+from benchmarks.measure import interleaved
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from benchmarks.candidate import Candidate
 
 __all__ = ["Options"]
+
+_Figure = TypeVar("_Figure")
 
 
 class Options(NamedTuple):
@@ -33,13 +38,26 @@ class Options(NamedTuple):
         """Return a size."""
         return quick if self.quick else usual
 
-    def repeats(self, usual: int, quick: int = 1) -> int:
-        """Return how many rounds there are."""
-        return self.rounds or self.pick(usual, quick)
+    def compare(
+        self,
+        tries: Mapping[str, Callable[[], _Figure]],
+        rounds: int,
+        *,
+        warm_up: bool = True,
+    ) -> dict[str, list[_Figure]]:
+        """Run candidates against each other; see `interleaved`.
 
-    def chance(self) -> random.Random:
-        """Return what decides the orders."""
-        return random.Random(self.seed)
+        Args:
+            tries: What to run, by name.
+            rounds: How often, unless the command line says otherwise.
+            warm_up: Run each of them once before, and forget the figure.
+        """
+        return interleaved(
+            tries,
+            rounds=self.rounds or self.pick(rounds, 1),
+            chance=random.Random(self.seed),
+            warm_up=warm_up and not self.quick,
+        )
 
     def place(self, candidate: Candidate, login: Login | None = None) -> Place:
         """Return a new place where the candidate has left what a login leaves."""

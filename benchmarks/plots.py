@@ -9,7 +9,7 @@ from matplotlib import ticker
 
 mpl.use("agg")
 
-from matplotlib import pyplot as plt  # noqa: E402  # after the choice of a backend
+from matplotlib import pyplot as plt  # after the choice of a backend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +72,12 @@ def _handoff(table: Table) -> Any:
     for row in _shown(table):
         times = row["times"]
         shares = [(n + 1) / len(times) * 100 for n in range(len(times))]
-        late = [(seconds - (times[-1] - row["late"][0] / 1e3)) * 1e3 for seconds in times]
-        axes.step(late, shares, where="post", label=row["who"], color=_colour(row["who"]))
+        late = [
+            (seconds - (times[-1] - row["late"][0] / 1e3)) * 1e3 for seconds in times
+        ]
+        axes.step(
+            late, shares, where="post", label=row["who"], color=_colour(row["who"])
+        )
     axes.axvline(0, color="#d5d8dd", linewidth=1)
     axes.set_xlabel("milliseconds after one token round trip")
     axes.set_ylabel("% of processes that have it")

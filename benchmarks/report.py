@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.metadata
 import os
 import platform
@@ -102,7 +102,7 @@ def _number(value: float) -> str:
 def environment() -> dict[str, Any]:
     """Return what the figures depend on."""
     return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -141,7 +141,7 @@ def _cpu() -> str:
 def _commit() -> str:
     try:
         return subprocess.check_output(
-            ["git", "describe", "--always", "--dirty"],  # noqa: S607  # whichever it is
+            ["git", "describe", "--always", "--dirty"],  # whichever it is
             cwd=Path(__file__).parent,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.candidate import RequestsCandidate
 from benchmarks.candidates import TWIN, installed, peers
 from benchmarks.floors import FixedRequests
-from benchmarks.measure import Spread, interleaved, ratio
+from benchmarks.measure import Spread, ratio
 from benchmarks.ours import OursRequests
 from benchmarks.report import Column, Table
 
@@ -77,9 +77,7 @@ def _imports(options: Options) -> list[Table]:
         return seconds
 
     tries = {name: partial(once, name) for name in lines}
-    figures = interleaved(
-        tries, rounds=options.repeats(15), chance=options.chance(), warm_up=True
-    )
+    figures = options.compare(tries, 15)
     floor = figures["import requests"]
     bare = set(added["import requests"])
     rows = [
@@ -106,8 +104,10 @@ def _imports(options: Options) -> list[Table]:
             rows,
             [
                 "Goal: at most 1.05 for RequestsAuth.",
-                f"RequestsAuth adds {len(own)} modules of its own, and these: "
-                f"{', '.join(f'`{module}`' for module in foreign) or 'none'}.",
+                (
+                    f"RequestsAuth adds {len(own)} modules of its own, and these: "
+                    f"{', '.join(f'`{module}`' for module in foreign) or 'none'}."
+                ),
                 *notes,
             ],
         ),
@@ -142,7 +142,7 @@ def _cold(options: Options) -> Table:
         name: partial(once, candidate.key, options.place(candidate).directory)
         for name, candidate in everybody
     }
-    figures = interleaved(tries, rounds=options.repeats(15), chance=options.chance())
+    figures = options.compare(tries, 15)
     return Table(
         "A new process, from the end of `import requests` to the first header.",
         [Column("who", "who"), Column("time", "CPU ms, median (min to max)")],
@@ -151,8 +151,10 @@ def _cold(options: Options) -> Table:
             for who, values in figures.items()
         ],
         [
-            "Goal: at most 10 ms. oauth_auth opens a sealed file; the peers read "
-            "plain ones.",
+            (
+                "Goal: at most 10 ms. oauth_auth opens a sealed file; the peers read "
+                "plain ones."
+            ),
             *notes,
         ],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.floors import FixedRequests
 from benchmarks.login import Login, Place
@@ -54,9 +54,8 @@ def run(options: Options) -> list[Table]:
             server.token_faults.clear()
             server.token_faults.delay(before=delay, times=None)
             server.reset_counts()
-            reports = together(
-                _work, processes, name, place.directory, float(seconds), delay
-            )
+            load = _Load(name, place.directory, float(seconds), delay)
+            reports = together(_work, processes, load)
             renewals = server.counts().refreshes_granted
             rows.append(_row(name, reports, renewals))
     return [
@@ -77,9 +76,11 @@ def run(options: Options) -> list[Table]:
             ],
             rows,
             [
-                "Goal: no request waits. Latency counts from the moment at which a "
-                "request was due, so that one that is late makes those after it late. "
-                "The peers lose the login at the first expiry: see `storm`.",
+                (
+                    "Goal: no request waits. Latency counts from the moment at which "
+                    "a request was due, so that one that is late makes those after it "
+                    "late. The peers lose the login at the first expiry: see `storm`."
+                ),
             ],
         )
     ]
@@ -102,30 +103,40 @@ def _row(who: str, reports: list[Any], renewals: int) -> dict[str, Any]:
     return row
 
 
-def _work(
-    gate: Gate, number: int, mode: str, directory: Path, seconds: float, delay: float
-) -> tuple[list[float], int, int]:
+class _Load(NamedTuple):
+    """What each process does."""
+
+    #: One of `_MODES`.
+    mode: str
+    directory: Path
+    #: How long.
+    seconds: float
+    #: What the token endpoint takes, in seconds.
+    delay: float
+
+
+def _work(gate: Gate, number: int, load: _Load) -> tuple[list[float], int, int]:
     """Be one of the processes; return latencies, failures, and how many waited."""
-    place = Place.find(directory)
+    place = Place.find(load.directory)
     waited = 0
-    if mode == _FLOOR:
+    if load.mode == _FLOOR:
         session = FixedRequests().session(place)
     else:
-        session = OursRequests().session(place, **_MODES[mode])
+        session = OursRequests().session(place, **_MODES[load.mode])
         attach = session.auth
 
         def timed(request: Any) -> Any:
             nonlocal waited
             start = time.monotonic()
             attached = attach(request)
-            waited += time.monotonic() - start > delay / 2
+            waited += time.monotonic() - start > load.delay / 2
             return attached
 
         session.auth = timed
     # Its connection.
     session.get(place.login.api_url, timeout=60.0)
     due = gate.pass_through() + number / _RATE / 10
-    end = due + seconds
+    end = due + load.seconds
     latencies, failed = [], 0
     while due < end:
         time.sleep(max(0.0, due - time.monotonic()))

@@ -13,7 +13,7 @@ from benchmarks.candidates import TWIN, find, installed
 from benchmarks.floors import FlockByHand
 from benchmarks.handoff import round_trip
 from benchmarks.login import Login, Place
-from benchmarks.measure import Spread, interleaved
+from benchmarks.measure import Spread
 from benchmarks.ours import OursRequests
 from benchmarks.peers import PEERS
 from benchmarks.report import Column, Table
@@ -63,17 +63,13 @@ def run(options: Options) -> list[Table]:
             }
 
         ours = OursRequests()
-        figures = interleaved(
-            tries({FlockByHand.name: FlockByHand(), ours.name: ours, TWIN: ours}),
-            rounds=options.repeats(5),
-            chance=options.chance(),
-            warm_up=not options.quick,
+        figures = options.compare(
+            tries({FlockByHand.name: FlockByHand(), ours.name: ours, TWIN: ours}), 5
         )
         # One, since the outcome is always the same.
-        figures |= interleaved(
+        figures |= options.compare(
             tries({f"{peer.name} ({peer.library})": peer for peer in here}),
-            rounds=options.rounds or 1,
-            chance=options.chance(),
+            1,
             warm_up=False,
         )
     total = processes * threads
@@ -94,9 +90,11 @@ def run(options: Options) -> list[Table]:
             ],
             [_row(who, found) for who, found in figures.items()],
             [
-                f"Goal: 1 token request, {total} of {total}, no login lost, at most "
-                "1.1. Each process has one session for its threads. A peer that "
-                "fails fast takes little time.",
+                (
+                    f"Goal: 1 token request, {total} of {total}, no login lost, at "
+                    "most 1.1. Each process has one session for its threads. A peer "
+                    "that fails fast takes little time."
+                ),
                 *notes,
             ],
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +14,7 @@ from benchmarks.candidates import TWIN, installed, peers
 from benchmarks.floors import FixedHttpx
 from benchmarks.handoff import round_trip
 from benchmarks.login import API, Login
-from benchmarks.measure import Spread, interleaved
+from benchmarks.measure import Spread
 from benchmarks.ours import OursHttpx2
 from benchmarks.report import Column, Table
 from oauth_auth.testing import TestingServer
@@ -50,20 +52,16 @@ class _Figures(NamedTuple):
 
 
 def run(options: Options) -> list[Table]:
-    """Measure on httpx2; httpx takes seconds for so many, whatever its auth."""
+    """Measure on httpx2, and a peer for httpx alone on httpx."""
     tasks = options.pick(1000, 20)
     delay = 0.02 if options.quick else 0.1
     ours = OursHttpx2()
-    here, notes = installed(
-        peer
-        for peer in peers(HttpxCandidate, wanted=options.peers)
-        if peer.library == "httpx2"
-    )
+    here, notes = installed(peers(HttpxCandidate, wanted=options.peers))
     everybody: list[tuple[str, HttpxCandidate]] = [
         ("floor: fixed header", FixedHttpx("httpx2")),
         (ours.name, ours),
         (TWIN, ours),
-        *((peer.name, peer) for peer in here),
+        *((f"{peer.name} ({peer.library})", peer) for peer in here),
     ]
     with TestingServer() as server:
         server.token_faults.delay(before=delay, times=None)
@@ -71,7 +69,7 @@ def run(options: Options) -> list[Table]:
             name: partial(_measure, options, server, candidate, tasks)
             for name, candidate in everybody
         }
-        figures = interleaved(tries, rounds=options.repeats(9), chance=options.chance())
+        figures = options.compare(tries, 9)
     return [
         Table(
             f"{tasks:,} tasks of one loop call an API that takes "
@@ -95,8 +93,7 @@ def run(options: Options) -> list[Table]:
 def _row(who: str, found: list[_Figures]) -> dict[str, Any]:
     fixed = who.startswith("floor")
     ratios = [
-        one.expired.seconds
-        / (one.valid.seconds + (0.0 if fixed else one.round_trip))
+        one.expired.seconds / (one.valid.seconds + (0.0 if fixed else one.round_trip))
         for one in found
     ]
     return {
@@ -120,14 +117,20 @@ def _measure(
         place = options.place(candidate, login)
         server.reset_counts()
         seconds, stall, succeeded = asyncio.run(
-            _burst(lambda place=place, **s: candidate.async_client(place, **s), tasks)
+            _burst(
+                importlib.import_module(candidate.library),
+                partial(candidate.async_client, place),
+                tasks,
+            )
         )
         requests = server.counts().token_requests
         bursts.append(_Burst(seconds, stall, requests, succeeded))
     return _Figures(*bursts, trip)
 
 
-async def _burst(make: Callable[..., Any], tasks: int) -> tuple[float, float, int]:
+async def _burst(
+    module: Any, make: Callable[..., Any], tasks: int
+) -> tuple[float, float, int]:
     succeeded = 0
 
     async def call() -> None:
@@ -135,8 +138,8 @@ async def _burst(make: Callable[..., Any], tasks: int) -> tuple[float, float, in
         response = await client.get(API)
         succeeded += response.is_success
 
-    async with make(transport=_slow_api()) as client:
-        # Connection pools, lazy imports: what a program has after a while.
+    async with make(transport=_slow_api(module)) as client:
+        gc.collect()
         ticker = asyncio.create_task(_stall())
         await asyncio.sleep(_TICK * 5)
         start = time.perf_counter()
@@ -163,19 +166,18 @@ async def _stall() -> float:
         return longest
 
 
-def _slow_api() -> Any:
+def _slow_api(module: Any) -> Any:
     """Return a transport that answers after a while; it passes token requests on."""
-    import httpx2
 
-    class Transport(httpx2.AsyncBaseTransport):
+    class Transport(module.AsyncBaseTransport):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
-            self._network = httpx2.AsyncHTTPTransport()
+            self._network = module.AsyncHTTPTransport()
 
         async def handle_async_request(self, request: Any) -> Any:
             if str(request.url) != API:
                 return await self._network.handle_async_request(request)
             await asyncio.sleep(_API_SECONDS)
-            return httpx2.Response(200, request=request)
+            return module.Response(200, request=request)
 
         async def aclose(self) -> None:
             await self._network.aclose()

@@ -11,7 +11,7 @@ from benchmarks.candidate import HttpxCandidate, RequestsCandidate
 from benchmarks.candidates import TWIN, installed, peers
 from benchmarks.floors import FixedHttpx, FixedRequests
 from benchmarks.login import API
-from benchmarks.measure import Spread, interleaved, per_call, ratio
+from benchmarks.measure import Spread, per_call, ratio
 from benchmarks.ours import OursHttpx, OursHttpx2, OursRequests
 from benchmarks.report import Column, Table
 
@@ -51,9 +51,11 @@ def run(options: Options) -> list[Table]:
             _COLUMNS,
             rows,
             [
-                "Goal: at most 2 times the floor. Of the peers only those with a "
-                "check of the expiry do the same work; Authlib's auth object for "
-                "httpx2 has none, its client checks before.",
+                (
+                    "Goal: at most 2 times the floor. Of the peers only those with a "
+                    "check of the expiry do the same work; Authlib's auth object for "
+                    "httpx2 has none, its client checks before."
+                ),
                 *notes,
             ],
         )
@@ -68,7 +70,7 @@ def compared(
     rounds: int,
 ) -> list[dict[str, Any]]:
     """Run candidates against each other, the floor first, and return rows."""
-    figures = interleaved(tries, rounds=options.repeats(rounds), chance=options.chance())
+    figures = options.compare(tries, rounds)
     floor = next(iter(figures.values()))
     return [
         {

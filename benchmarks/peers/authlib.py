@@ -77,9 +77,8 @@ class AuthlibHttpx2(HttpxCandidate):
 
     def auth(self, place: Place) -> Any:
         """Return the auth object that its clients use; it does not look at the time."""
-        from authlib.oauth2.rfc6749 import OAuth2Token
-
         from authlib.integrations.httpx_client import OAuth2Auth
+        from authlib.oauth2.rfc6749 import OAuth2Token
 
         return OAuth2Auth(OAuth2Token.from_dict(kept.kept(place)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.candidate import RequestsCandidate
@@ -24,7 +24,7 @@ class GoogleAuth(RequestsCandidate):
     name = "google-auth"
     modules = ("google.oauth2.credentials", "google.auth.transport.requests")
     shares = (
-        "`Credentials.from_authorized_user_file(\"token.json\")` at the start of each "
+        '`Credentials.from_authorized_user_file("token.json")` at the start of each '
         "process, and an `AuthorizedSession`, which renews in memory"
     )
 
@@ -33,7 +33,7 @@ class GoogleAuth(RequestsCandidate):
         from google.oauth2.credentials import Credentials
 
         login = place.login
-        expiry = datetime.datetime.fromtimestamp(login.expires_at, datetime.UTC)
+        expiry = dt.datetime.fromtimestamp(login.expires_at, dt.UTC)
         credentials = Credentials(
             login.access_token,
             refresh_token=login.refresh_token,

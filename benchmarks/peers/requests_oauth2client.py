@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.candidate import RequestsCandidate
@@ -38,7 +38,7 @@ class RequestsOauth2client(RequestsCandidate):
         token = BearerToken(
             access_token=login.access_token,
             refresh_token=login.refresh_token,
-            expires_at=datetime.datetime.fromtimestamp(login.expires_at, datetime.UTC),
+            expires_at=dt.datetime.fromtimestamp(login.expires_at, dt.UTC),
         )
         place.directory.mkdir(parents=True, exist_ok=True)
         self._path(place).write_bytes(TokenSerializer().dumps(token))
