@@ -66,8 +66,8 @@ class FixedHttpx(HttpxCandidate):
     name = "floor: time and header"
 
     def __init__(self, library: str) -> None:
-        self.library = library  # type: ignore[misc]
-        self.modules = (library,)  # type: ignore[misc]
+        self.library = library
+        self.modules = (library,)
 
     def save(self, place: Place) -> None:
         """Leave nothing."""
@@ -78,7 +78,7 @@ class FixedHttpx(HttpxCandidate):
 
         fixed = _Fixed(place)
 
-        class Auth(importlib.import_module(self.library).Auth):  # type: ignore[misc]
+        class Auth(importlib.import_module(self.library).Auth):
             def sync_auth_flow(self, request: Any) -> Iterator[Any]:
                 yield fixed(request)
 
@@ -199,7 +199,7 @@ class FlockByHand(RequestsCandidate):
         import requests
 
         session = requests.Session()
-        session.auth = self.by_hand(place)  # type: ignore[assignment]
+        session.auth = self.by_hand(place)
         return session
 
 

@@ -15,7 +15,7 @@ __all__ = ["NoopAdapter", "noop_transport"]
 class NoopAdapter(BaseAdapter):
     """Answers for requests."""
 
-    def send(  # type: ignore[override]
+    def send(
         self, request: requests.PreparedRequest, **_: Any
     ) -> requests.Response:
         """Return an empty response."""
@@ -24,7 +24,7 @@ class NoopAdapter(BaseAdapter):
         response.request = request
         response.url = request.url or ""
         response.raw = HTTPResponse(io.BytesIO(), preload_content=False)
-        response.connection = self  # type: ignore[attr-defined]
+        response.connection = self
         return response
 
     def close(self) -> None:
@@ -38,7 +38,7 @@ def noop_transport(module: Any) -> Any:
         module: The library.
     """
 
-    class Transport(module.BaseTransport, module.AsyncBaseTransport):  # type: ignore[misc,name-defined]
+    class Transport(module.BaseTransport, module.AsyncBaseTransport):
         def handle_request(self, request: Any) -> Any:
             return module.Response(200, request=request)
 

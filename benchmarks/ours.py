@@ -96,7 +96,7 @@ class OursRequests(RequestsCandidate):
     def attach(self, place: Place) -> Callable[[requests.PreparedRequest], object]:
         """Return what puts the token into a request."""
         auth: Any = self.auth(place)
-        return auth  # type: ignore[no-any-return]
+        return auth
 
     def session(self, place: Place, **settings: Any) -> Any:
         """Return a session whose auth object has read the token."""

@@ -169,7 +169,7 @@ async def _stall() -> float:
 def _slow_api(module: Any) -> Any:
     """Return a transport that answers after a while; it passes token requests on."""
 
-    class Transport(module.AsyncBaseTransport):  # type: ignore[misc,name-defined]
+    class Transport(module.AsyncBaseTransport):
         def __init__(self) -> None:
             self._network = module.AsyncHTTPTransport()
 

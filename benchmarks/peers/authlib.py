@@ -55,10 +55,8 @@ class AuthlibRequests(RequestsCandidate):
 
     def attach(self, place: Place) -> Callable[[requests.PreparedRequest], object]:
         """Return the auth object that its session uses."""
-        session = self.session(place)
-        attach: Callable[[requests.PreparedRequest], object] = session.token_auth
-        # The auth object needs its session.
-        attach.session = session  # type: ignore[attr-defined]
+        attach: Callable[[requests.PreparedRequest], object]
+        attach = self.session(place).token_auth
         return attach
 
 

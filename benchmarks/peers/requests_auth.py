@@ -42,7 +42,7 @@ class RequestsAuthPeer(RequestsCandidate):
         import requests
 
         session = requests.Session()
-        session.auth = self.attach(place)  # type: ignore[assignment]
+        session.auth = self.attach(place)
         return session
 
     @staticmethod

@@ -62,7 +62,7 @@ class RequestsOauth2client(RequestsCandidate):
         import requests
 
         session = requests.Session()
-        session.auth = self.attach(place)  # type: ignore[assignment]
+        session.auth = self.attach(place)
         return session
 
     @staticmethod
