@@ -15,9 +15,7 @@ __all__ = ["NoopAdapter", "noop_transport"]
 class NoopAdapter(BaseAdapter):
     """Answers for requests."""
 
-    def send(
-        self, request: requests.PreparedRequest, **_: Any
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
         """Return an empty response."""
         response = requests.Response()
         response.status_code = 200

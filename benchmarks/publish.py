@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from benchmarks.goals import reached
+from benchmarks.peers import PEERS
 from benchmarks.report import Table, environment_lines
 
 __all__ = ["publish"]
@@ -32,12 +34,15 @@ def publish(file: Path, directory: Path = _HERE) -> None:
     }
     lines = [_BEGIN, "", environment_lines(results["environment"]) + "."]
     drawn = _draw(tables, directory)
+    lines += ["", "### Goals", "", reached(tables).render()]
     for name, those in tables.items():
         lines += ["", f"### {name}"]
         for table in those:
             lines += ["", table.render()]
         if name in drawn:
             lines += ["", f"![{name}]({drawn[name]})"]
+    lines += ["", "### How each peer shares a token", ""]
+    lines += [f"- {name}: {how}." for name, how in _sharing().items()]
     readme = directory / "README.md"
     before, begin, rest = readme.read_text("utf-8").partition(_BEGIN)
     _, end, after = rest.partition(_END)
@@ -45,6 +50,10 @@ def publish(file: Path, directory: Path = _HERE) -> None:
         raise ValueError(f"{readme} needs the lines {_BEGIN!r} and {_END!r}")
     text = "\n".join([*lines, "", end])
     readme.write_text(f"{before}{text}{after}", "utf-8")
+
+
+def _sharing() -> dict[str, str]:
+    return {peer.name: peer.shares for peer in PEERS}
 
 
 def _draw(tables: dict[str, list[Table]], directory: Path) -> dict[str, str]:

@@ -114,6 +114,8 @@ def _row(who: str, found: list[_Storm]) -> dict[str, Any]:
             [one.seconds / (one.valid_seconds + one.round_trip) for one in found]
         ),
         "problem": ", ".join(name for name, _ in problems.most_common(2)),
+        "failed": max(sum(one.problems.values()) for one in found),
+        "logins_lost": sum(one.lost for one in found),
         "mean_requests": sum(one.token_requests for one in found) / len(found),
         "mean_succeeded": sum(one.succeeded for one in found) / len(found),
     }

@@ -143,9 +143,7 @@ def _http_client(place: Place) -> Any:
             response._content = json.dumps(metadata).encode()
             return response
 
-        def post(
-            self, url: str, **settings: Any
-        ) -> requests.Response:
+        def post(self, url: str, **settings: Any) -> requests.Response:
             return super().post(url.replace("https://", "http://", 1), **settings)
 
     return Client()

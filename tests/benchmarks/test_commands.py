@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from benchmarks import publish, report
+from benchmarks import goals, publish, report
 from benchmarks.__main__ import main
 from benchmarks.measure import Spread, interleaved, percentile, ratio
 
@@ -77,7 +77,7 @@ def test_results_are_written_into_the_readme(tmp_path):
     )
     results = {
         "environment": report.environment(),
-        "benchmarks": {"warm": {"seconds": 1.0, "tables": [table.to_json()]}},
+        "benchmarks": {"growth": {"seconds": 1.0, "tables": [table.to_json()]}},
     }
     file, readme = tmp_path / "figures.json", tmp_path / "README.md"
     file.write_text(json.dumps(results), "utf-8")
@@ -88,9 +88,19 @@ def test_results_are_written_into_the_readme(tmp_path):
     assert text.endswith("\nafter\n")
     assert "old" not in text
     assert "| one | 1.50 (1.00 to 2,000) |" in text
-    assert "### warm" in text
+    assert "### growth" in text
     publish.publish(file, tmp_path)
     assert readme.read_text("utf-8") == text
+
+
+@pytest.mark.parametrize(("waited", "word"), [(0, "yes"), (2, "NO")])
+def test_goals_are_compared_with_the_figures(waited, word):
+    """A goal is reached or not, and the best peer stands beside it."""
+    rows = [{"who": "oauth_auth", "waited": waited}, {"who": "another", "waited": 5}]
+    table = report.Table("Steady.", [], rows)
+    (row,) = goals.reached({"steady": [table]}).rows
+    assert (row["figure"], row["reached"]) == (waited, word)
+    assert (row["peer"], row["whose"]) == (5, "another")
 
 
 def test_a_readme_without_a_place_is_left_alone(tmp_path):
