@@ -34,6 +34,8 @@ _STYLE = {
     "legend.frameon": False,
     "savefig.bbox": "tight",
 }
+#: Where a legend covers nothing.
+_BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
 _SLACK = 1.25
 
 
@@ -83,7 +85,7 @@ def _handoff(table: Table) -> Any:
     axes.set_ylabel("% of processes that have it")
     axes.set_ylim(0, 102)
     axes.set_title("One renewal, handed to all waiting processes")
-    axes.legend(loc="lower right")
+    axes.legend(**_BESIDE)
     return figure
 
 
@@ -143,7 +145,7 @@ def _steady(table: Table) -> Any:
     axes.set_xlabel("% of requests")
     axes.set_ylabel("answered within, ms")
     axes.set_title("Latency under steady load, over many expiries")
-    axes.legend(loc="upper left")
+    axes.legend(**_BESIDE)
     return figure
 
 
