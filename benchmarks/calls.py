@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from benchmarks.candidate import HttpxCandidate, RequestsCandidate
 from benchmarks.candidates import TWIN, installed, peers
 from benchmarks.floors import FixedHttpx, FixedRequests
 from benchmarks.login import API
-from benchmarks.measure import Spread, per_call
+from benchmarks.measure import Spread, per_call, per_call_async
 from benchmarks.noop import NoopAdapter, noop_transport
 from benchmarks.ours import OursHttpx, OursHttpx2, OursRequests, grant_of, store_at
 from benchmarks.report import Column, Table
@@ -117,11 +116,7 @@ def _calls(client: Any, number: int) -> float:
 
 
 def _async_calls(client: Any, number: int) -> float:
-    async def call() -> None:
-        for _ in range(number):
-            await client.get(API)
-
-    return per_call(lambda _: asyncio.run(call()), [None]) / number
+    return per_call_async(client.get, [API] * number)
 
 
 def _new_objects(options: Options) -> Table:

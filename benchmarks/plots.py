@@ -22,6 +22,7 @@ __all__ = ["draw"]
 
 _OURS, _FLOOR, _OTHER, _LOST = "#1f6f8b", "#8a8f98", "#c9892b", "#b5483a"
 _STYLE = {
+    "axes.axisbelow": True,
     "axes.edgecolor": "#b9bdc4",
     "axes.grid": True,
     "axes.spines.right": False,
@@ -128,7 +129,7 @@ def _storm(table: Table) -> Any:
 
 def _steady(table: Table) -> Any:
     figure, axes = plt.subplots(figsize=(7.5, 3.2))
-    for row in table.rows:
+    for row in _shown(table):
         # The distance from 100 % is what the scale shows.
         parts = [1 - min(part, 1 - 1 / row["requests"]) for part, _ in row["curve"]]
         style = "--" if row["who"].endswith("False") else "-"

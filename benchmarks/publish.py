@@ -11,6 +11,8 @@ from benchmarks.report import Table, environment_lines
 
 __all__ = ["publish"]
 
+#: A load average below this is the benchmarks' own start.
+_IDLE = 0.5
 _HERE = Path(__file__).parent
 _BEGIN = "<!-- results: written by `python -m benchmarks publish` -->"
 _END = "<!-- end of results -->"
@@ -33,6 +35,11 @@ def publish(file: Path, directory: Path = _HERE) -> None:
         for name, found in results["benchmarks"].items()
     }
     lines = [_BEGIN, "", environment_lines(results["environment"]) + "."]
+    if results["environment"]["load"][:1] > [_IDLE]:
+        lines += [
+            "",
+            "**Others used the machine at the same time (see the load): rough figures.**",
+        ]
     drawn = _draw(tables, directory)
     lines += ["", "### Goals", "", reached(tables).render()]
     for name, those in tables.items():

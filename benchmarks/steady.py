@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.candidates import TWIN
 from benchmarks.floors import FixedRequests
 from benchmarks.login import Login, Place
 from benchmarks.measure import percentile
@@ -24,6 +26,7 @@ __all__ = ["run"]
 _MILLI = 1e3
 _LIFE = 3.0
 _DELAY = 0.1
+_SECONDS = 7.0
 _OK = 200
 #: Requests a second of each process.
 _RATE = 50.0
@@ -33,6 +36,7 @@ _FLOOR = "floor: fixed header"
 _MODES = {
     _FLOOR: {},
     "oauth_auth": {},
+    TWIN: {},
     "oauth_auth, background=False": {"background": False},
 }
 
@@ -40,29 +44,22 @@ _MODES = {
 def run(options: Options) -> list[Table]:
     """Measure with and without renewal in the background."""
     processes = options.pick(4, 1)
-    seconds = options.pick(20, 1)
     life = 1.2 if options.quick else _LIFE
     delay = 0.02 if options.quick else _DELAY
-    rows = []
-    with TestingServer(access_token_lifetime=life) as server:
-        for name in _MODES:
-            server.configure(access_token_lifetime=3600.0 if name == _FLOOR else life)
-            candidate = FixedRequests() if name == _FLOOR else OursRequests()
-            login = Login.at(server)
-            login = login._replace(expires_at=time.time() + life)
-            place = options.place(candidate, login)
-            server.token_faults.clear()
-            server.token_faults.delay(before=delay, times=None)
-            server.reset_counts()
-            load = _Load(name, place.directory, float(seconds), delay)
-            reports = together(_work, processes, load)
-            renewals = server.counts().refreshes_granted
-            rows.append(_row(name, reports, renewals))
+    seconds = 1.0 if options.quick else _SECONDS
+    with TestingServer() as server:
+        tries = {
+            name: partial(
+                _load, options, server, _Load(name, life, seconds, delay), processes
+            )
+            for name in _MODES
+        }
+        figures = options.compare(tries, 3, warm_up=False)
     return [
         Table(
             f"{processes} processes send {_RATE:g} requests a second each for "
-            f"{seconds} s; access tokens live for {life:g} s, and the token endpoint "
-            f"takes {delay * _MILLI:g} ms.",
+            f"{seconds:g} s, in turns; access tokens live for {life:g} s, and the "
+            f"token endpoint takes {delay * _MILLI:g} ms.",
             [
                 Column("who", "who"),
                 Column("requests", "requests"),
@@ -74,7 +71,7 @@ def run(options: Options) -> list[Table]:
                 Column("p99.9", "p99.9, ms"),
                 Column("p100", "longest, ms"),
             ],
-            rows,
+            [_row(name, found) for name, found in figures.items()],
             [
                 (
                     "Goal: no request waits. Latency counts from the moment at which "
@@ -86,14 +83,59 @@ def run(options: Options) -> list[Table]:
     ]
 
 
-def _row(who: str, reports: list[Any], renewals: int) -> dict[str, Any]:
-    latencies = [seconds for report in reports for seconds in report[0]]
+class _Load(NamedTuple):
+    """What each process does."""
+
+    #: One of `_MODES`.
+    mode: str
+    #: Of access tokens, in seconds.
+    life: float
+    #: How long.
+    seconds: float
+    #: What the token endpoint takes, in seconds.
+    delay: float
+
+
+class _Outcome(NamedTuple):
+    """What came of it."""
+
+    #: In seconds.
+    latencies: list[float]
+    failed: int
+    waited: int
+    renewals: int
+
+
+def _load(
+    options: Options, server: TestingServer, load: _Load, processes: int
+) -> _Outcome:
+    fixed = load.mode == _FLOOR
+    server.configure(access_token_lifetime=3600.0 if fixed else load.life)
+    candidate = FixedRequests() if fixed else OursRequests()
+    login = Login.at(server)
+    # An exact one: the server says whole seconds.
+    login = login._replace(expires_at=time.time() + load.life)
+    place = options.place(candidate, login)
+    server.token_faults.clear()
+    server.token_faults.delay(before=load.delay, times=None)
+    server.reset_counts()
+    reports = together(_work, processes, load, place.directory)
+    return _Outcome(
+        latencies=[seconds for report in reports for seconds in report.latencies],
+        failed=sum(report.failed for report in reports),
+        waited=sum(report.waited for report in reports),
+        renewals=server.counts().refreshes_granted,
+    )
+
+
+def _row(who: str, found: list[_Outcome]) -> dict[str, Any]:
+    latencies = [seconds for one in found for seconds in one.latencies]
     row = {
         "who": who,
         "requests": len(latencies),
-        "failed": sum(report[1] for report in reports),
-        "renewals": renewals,
-        "waited": sum(report[2] for report in reports),
+        "failed": sum(one.failed for one in found),
+        "renewals": sum(one.renewals for one in found),
+        "waited": sum(one.waited for one in found),
         "curve": [
             [part, round(percentile(latencies, part) * _MILLI, 3)] for part in _CURVE
         ],
@@ -103,21 +145,9 @@ def _row(who: str, reports: list[Any], renewals: int) -> dict[str, Any]:
     return row
 
 
-class _Load(NamedTuple):
-    """What each process does."""
-
-    #: One of `_MODES`.
-    mode: str
-    directory: Path
-    #: How long.
-    seconds: float
-    #: What the token endpoint takes, in seconds.
-    delay: float
-
-
-def _work(gate: Gate, number: int, load: _Load) -> tuple[list[float], int, int]:
-    """Be one of the processes; return latencies, failures, and how many waited."""
-    place = Place.find(load.directory)
+def _work(gate: Gate, number: int, load: _Load, directory: Path) -> _Outcome:
+    """Be one of the processes."""
+    place = Place.find(directory)
     waited = 0
     if load.mode == _FLOOR:
         session = FixedRequests().session(place)
@@ -144,4 +174,4 @@ def _work(gate: Gate, number: int, load: _Load) -> tuple[list[float], int, int]:
         failed += status != _OK
         latencies.append(time.monotonic() - due)
         due += 1 / _RATE
-    return latencies, failed, waited
+    return _Outcome(latencies, failed, waited, renewals=0)

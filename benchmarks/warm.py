@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from benchmarks.candidate import HttpxCandidate, RequestsCandidate
 from benchmarks.candidates import TWIN, installed, peers
 from benchmarks.floors import FixedHttpx, FixedRequests
 from benchmarks.login import API
-from benchmarks.measure import Spread, per_call, ratio
+from benchmarks.measure import Spread, per_call, per_call_async, ratio
 from benchmarks.ours import OursHttpx, OursHttpx2, OursRequests
 from benchmarks.report import Column, Table
 
@@ -161,15 +160,4 @@ def _async_flows(module: Any, auth: Any, number: int) -> float:
         except StopAsyncIteration:
             return
 
-    exchanges = _exchanges(module, number)
-
-    def all_at(_: object) -> None:
-        asyncio.run(_one_by_one(attach, exchanges))
-
-    # The loop's own start is spread over all of them.
-    return per_call(all_at, [None]) / number
-
-
-async def _one_by_one(attach: Callable[[Any], Any], exchanges: list[Any]) -> None:
-    for exchange in exchanges:
-        await attach(exchange)
+    return per_call_async(attach, _exchanges(module, number))
