@@ -10,7 +10,7 @@ from benchmarks.report import Column, Table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["reached"]
+__all__ = ["behind", "reached"]
 
 _OURS = OursRequests.name
 
@@ -138,6 +138,26 @@ def reached(tables: dict[str, list[Table]]) -> Table:
         ],
         rows,
     )
+
+
+def behind(goals: Table) -> list[str]:
+    """Return sentences that say where oauth_auth is behind.
+
+    Args:
+        goals: What `reached` returned.
+    """
+    missed = [row["what"] for row in goals.rows if row["reached"] != "yes"]
+    beaten = [
+        f"{row['what']} ({row['whose']})"
+        for row in goals.rows
+        if row["peer"] is not None and row["peer"] < row["figure"]
+    ]
+    return [
+        f"Behind its goals in {len(missed)} of {len(goals.rows)}: "
+        f"{'; '.join(missed) or 'none'}.",
+        "",
+        f"Behind a peer in {len(beaten)}: {'; '.join(beaten) or 'none'}.",
+    ]
 
 
 def _peers(goal: _Goal, rows: list[dict[str, Any]]) -> Iterator[tuple[float, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.goals import reached
+from benchmarks.goals import behind, reached
 from benchmarks.peers import PEERS
 from benchmarks.report import Table, environment_lines
 
@@ -38,10 +38,11 @@ def publish(file: Path, directory: Path = _HERE) -> None:
     if results["environment"]["load"][:1] > [_IDLE]:
         lines += [
             "",
-            "**Others used the machine at the same time (see the load): rough figures.**",
+            "**Rough figures: others used the machine meanwhile, as the load shows.**",
         ]
     drawn = _draw(tables, directory)
-    lines += ["", "### Goals", "", reached(tables).render()]
+    goals = reached(tables)
+    lines += ["", "### Goals", "", goals.render(), "", *behind(goals)]
     for name, those in tables.items():
         lines += ["", f"### {name}"]
         for table in those:

@@ -98,9 +98,13 @@ def test_goals_are_compared_with_the_figures(waited, word):
     """A goal is reached or not, and the best peer stands beside it."""
     rows = [{"who": "oauth_auth", "waited": waited}, {"who": "another", "waited": 5}]
     table = report.Table("Steady.", [], rows)
-    (row,) = goals.reached({"steady": [table]}).rows
+    found = goals.reached({"steady": [table]})
+    (row,) = found.rows
     assert (row["figure"], row["reached"]) == (waited, word)
     assert (row["peer"], row["whose"]) == (5, "another")
+    missed, _, beaten = goals.behind(found)
+    assert missed.startswith(f"Behind its goals in {int(word == 'NO')} of 1:")
+    assert beaten == "Behind a peer in 0: none."
 
 
 def test_a_readme_without_a_place_is_left_alone(tmp_path):
