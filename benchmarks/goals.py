@@ -152,9 +152,9 @@ def behind(goals: Table) -> list[str]:
         for row in goals.rows
         if row["peer"] is not None and row["peer"] < row["figure"]
     ]
+    count = f"{len(missed)} of {len(goals.rows)}"
     return [
-        f"Behind its goals in {len(missed)} of {len(goals.rows)}: "
-        f"{'; '.join(missed) or 'none'}.",
+        f"Behind its goals in {count}: {'; '.join(missed) or 'none'}.",
         "",
         f"Behind a peer in {len(beaten)}: {'; '.join(beaten) or 'none'}.",
     ]
