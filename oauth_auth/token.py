@@ -18,6 +18,8 @@ __all__ = ["Token"]
 LONGEST_LIFE: Final = 10 * 365 * 86400.0
 #: What is in google-auth's dictionaries beside the access token, which is its "token".
 _GOOGLE: Final = frozenset({"expiry", "token_uri"})
+#: What msal's cache calls the entries whose "secret" is a refresh token.
+_OF_MSAL: Final = "RefreshToken"
 
 
 @final
@@ -128,13 +130,15 @@ class Token:
         """Read a token that `to_dict` or another library wrote down.
 
         ``expires_in`` alone says nothing about the token's age, so such a token
-        counts as expired and is renewed at once.
+        counts as expired and is renewed at once; and so does google-auth's without
+        ``expiry``.
 
         Args:
             data: A token response, or the dictionary that requests-oauthlib, Authlib,
-                msal (``expires_on``) or google-auth (``token``, ``expiry`` and
-                ``scopes``) keeps. ``expires_at`` may be a number or text, in seconds
-                since the epoch.
+                msal (``expires_on``, or a refresh token's entry in its cache) or
+                google-auth (``token``, ``expiry`` and ``scopes``) keeps.
+                ``expires_at`` may be a number or text, in seconds since the epoch, or
+                a date by ISO 8601.
 
         Raises:
             ConfigurationError: Neither an access token nor a refresh token is in it.
@@ -145,9 +149,12 @@ class Token:
         """
         rest = dict(data)
         access_token = _wrapped(_text(rest.pop("access_token", None)))
-        if access_token is None and not _GOOGLE.isdisjoint(rest):
+        of_google = access_token is None and not _GOOGLE.isdisjoint(rest)
+        if of_google:
             access_token = _wrapped(_text(rest.pop("token", None)))
         refresh_token = _wrapped(_text(rest.pop("refresh_token", None)))
+        if refresh_token is None and rest.get("credential_type") == _OF_MSAL:
+            refresh_token = _wrapped(_text(rest.pop("secret", None)))
         id_token = _wrapped(_text(rest.pop("id_token", None)))
         if not access_token and not refresh_token:
             from oauth_auth.errors import ConfigurationError
@@ -159,12 +166,14 @@ class Token:
         expires_in = rest.pop("expires_in", None)
         # google-auth writes a client's secret beside its token.
         rest.pop("client_secret", None)
-        expires_at = _seconds(rest.pop("expires_at", None))
-        if expires_at is None:
-            expires_at = _seconds(rest.pop("expires_on", None))
-        if expires_at is None:
-            expires_at = _date(rest.pop("expiry", None))
-        if expires_at is None and expires_in is not None:
+        expires_at = None
+        for name in ("expires_at", "expires_on", "expiry"):
+            given = rest.pop(name, None)
+            if expires_at is None and given is not None:
+                expires_at = _seconds(given)
+                expires_at = _date(given) if expires_at is None else expires_at
+        if expires_at is None and (expires_in is not None or of_google):
+            # google-auth itself takes a token that was saved without one for expired.
             expires_at = 0.0
         obtained_at = _seconds(rest.pop("obtained_at", None))
         if obtained_at is None:
@@ -224,7 +233,7 @@ def _text(value: object) -> str | None:
 
 
 def _date(value: object) -> float | None:
-    """Read a date as google-auth keeps it: ISO 8601, in UTC where it does not say."""
+    """Read a date by ISO 8601; without a zone it is UTC, as google-auth has it."""
     from datetime import UTC, datetime
 
     try:

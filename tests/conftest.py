@@ -2,6 +2,9 @@
 
 import os
 
+# The tests start some hundred processes, each of which would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 pytest_plugins = ["tests.secrecy.plugin", "tests.servers.fixtures"]
 
 

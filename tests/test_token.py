@@ -127,6 +127,8 @@ class TestTakingOver:
             (1_700_000_000, 1_700_000_000.0),
             ("1700000000", 1_700_000_000.0),
             ("1700000000.5", 1_700_000_000.5),
+            ("2023-11-14T22:13:20", 1_700_000_000.0),
+            ("2023-11-14T23:13:20+01:00", 1_700_000_000.0),
             (0, 0.0),
             (None, None),
             (True, None),
@@ -158,13 +160,16 @@ class TestTakingOver:
             ("2023-11-14T22:13:20Z", 1_700_000_000.0),
             ("2023-11-14T22:13:20.500000", 1_700_000_000.5),
             (datetime(2023, 11, 14, 23, 13, 20, tzinfo=ABROAD), 1_700_000_000.0),
-            ("soon", None),
-            (None, None),
-            (3, None),
+            ("soon", 0.0),
+            (None, 0.0),
+            ([3], 0.0),
         ],
     )
     def test_what_google_auth_keeps(self, value, expected):
-        """Its token, expiry and scopes are taken, and its client's secret is not."""
+        """Its token, expiry and scopes are taken, and its client's secret is not.
+
+        Without an expiry it counts as expired, as google-auth has it.
+        """
         token = Token.from_dict(
             {
                 "token": "ya29",
@@ -189,6 +194,15 @@ class TestTakingOver:
         assert token.expires_at == 1_700_000_000.0
         answer = {"access_token": "a", "expires_in": 3599, "token_source": "cache"}
         assert Token.from_dict(answer).expires_at == 0.0
+
+    def test_what_is_in_msals_cache(self):
+        """A refresh token's entry is a seed, and an access token's is none."""
+        entry = {"credential_type": "RefreshToken", "secret": "0.A", "target": "a b"}
+        token = Token.from_dict({**entry, "client_id": "c", "family_id": "1"})
+        assert (token.refresh_token, token.access_token) == ("0.A", None)
+        assert "secret" not in token.extra
+        with pytest.raises(errors.ConfigurationError, match="neither"):
+            Token.from_dict({**entry, "credential_type": "AccessToken"})
 
     def test_a_token_of_unknown_age_has_the_rest_of_its_life(self):
         """The stale window is reckoned from now, not from the epoch."""

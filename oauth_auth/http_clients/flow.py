@@ -9,6 +9,7 @@ and in the user's event hooks; a flight sends it.
 from __future__ import annotations
 
 import importlib
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 from oauth_auth.http_clients.base import UNAUTHORIZED, RequestAuth
@@ -24,11 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["FlowAuth"]
 
 
-class _Sent(NamedTuple):
-    """One request as it was sent: what is needed to judge its response."""
+class _Ready(NamedTuple):
+    """What one request got, for the next one to the same origin."""
 
-    held: Held
+    scheme: str
+    host: bytes
+    port: int | None
     origin: str
+    held: Held
+
+
+class _Sent(NamedTuple):
+    """One request as it was sent: what is needed to judge its 401."""
+
+    ready: _Ready
     #: The file that is the body, and where it stood before; None if it cannot seek.
     file: Any
     position: int
@@ -40,6 +50,8 @@ class FlowAuth(RequestAuth):
     # The flow reads neither, so that streams stay streams.
     requires_request_body: ClassVar[bool] = False
     requires_response_body: ClassVar[bool] = False
+    # Not the name of what RequestsAuth has: OAuthAuth is both.
+    _flow_ready: _Ready | None = None
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         """Attach the token, and answer a 401; for the library's sync client.
@@ -50,69 +62,99 @@ class FlowAuth(RequestAuth):
                 ``ConnectError``.
             OAuthAuthError: No token is to be had.
         """
-        library = _library_of(request)
-        origin = self._origins.decide(str(request.url))
-        if origin is None:
-            yield request
-            return
-        try:
-            held = self._attachable(library)
-        except errors.EndpointUnreachable as error:
-            _raise_for_library(error, request)
-        request.headers["Authorization"] = held.authorization
-        sent = _Sent(held, origin, *_file_of(request))
+        ready = self._flow_ready_for(request)
+        if ready is None:
+            origin = self._origins.decide(str(request.url))
+            if origin is None:
+                yield request
+                return
+            try:
+                held = self._attachable(_library_of(request))
+            except errors.EndpointUnreachable as error:
+                _raise_for_library(error, request)
+            ready = self._flow_made_ready(request, origin, held)
+        request.headers["Authorization"] = ready.held.authorization
+        file, position = _file_of(request)
         response = yield request
         if response.status_code != UNAUTHORIZED:
-            _accepted(sent, response)
+            _accepted(ready, response)
             return
+        sent = _Sent(ready, file, position)
         verdict = self._judged(sent, response)
         if verdict is Verdict.RETURN:
             return
         try:
-            newer = self._held(held, library)
+            newer = self._held(ready.held, _library_of(request))
         except errors.EndpointUnreachable as error:
             _raise_for_library(error, request)
         if verdict is not Verdict.RENEW_ONLY:
             again = self._prepared_again(sent, response, newer)
             response = yield again
             if response.status_code != UNAUTHORIZED:
-                newer.accepted.add(origin)
+                newer.accepted.add(ready.origin)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Do what `sync_auth_flow` does, for the library's async client."""
-        library = _library_of(request)
-        origin = self._origins.decide(str(request.url))
-        if origin is None:
-            yield request
-            return
-        try:
-            held = await self._aattachable(library)
-        except errors.EndpointUnreachable as error:
-            _raise_for_library(error, request)
-        request.headers["Authorization"] = held.authorization
-        sent = _Sent(held, origin, *_file_of(request))
+        ready = self._flow_ready_for(request)
+        if ready is None:
+            origin = self._origins.decide(str(request.url))
+            if origin is None:
+                yield request
+                return
+            try:
+                held = await self._aattachable(_library_of(request))
+            except errors.EndpointUnreachable as error:
+                _raise_for_library(error, request)
+            ready = self._flow_made_ready(request, origin, held)
+        request.headers["Authorization"] = ready.held.authorization
+        file, position = _file_of(request)
         response = yield request
         if response.status_code != UNAUTHORIZED:
-            _accepted(sent, response)
+            _accepted(ready, response)
             return
+        sent = _Sent(ready, file, position)
         verdict = await self._ajudged(sent, response)
         if verdict is Verdict.RETURN:
             return
         try:
-            newer = await self._aheld(held, library)
+            newer = await self._aheld(ready.held, _library_of(request))
         except errors.EndpointUnreachable as error:
             _raise_for_library(error, request)
         if verdict is not Verdict.RENEW_ONLY:
             again = self._prepared_again(sent, response, newer)
             response = yield again
             if response.status_code != UNAUTHORIZED:
-                newer.accepted.add(origin)
+                newer.accepted.add(ready.origin)
+
+    def _flow_ready_for(self, request: Any) -> _Ready | None:
+        """Return what the last request got, if that will do; nearly always it does."""
+        ready = self._flow_ready
+        if ready is None:
+            return None
+        url, held = request.url, ready.held
+        if (
+            held is self._source.held  # type: ignore[union-attr] # has been set
+            and not held.rejected
+            and time.time() < held.fresh_until
+            and url.raw_host == ready.host
+            and url.port == ready.port
+            and url.scheme == ready.scheme
+        ):
+            return ready
+        return None
+
+    def _flow_made_ready(self, request: Any, origin: str, held: Held) -> _Ready:
+        url = request.url
+        self._flow_ready = _Ready(url.scheme, url.raw_host, url.port, origin, held)
+        return self._flow_ready
 
     def _judged(self, sent: _Sent, response: Any) -> Verdict:
-        return self._verdict(sent.held, sent.origin, **_facts(sent, response))
+        facts = _facts(sent, response)
+        return self._verdict(sent.ready.held, sent.ready.origin, **facts)
 
     async def _ajudged(self, sent: _Sent, response: Any) -> Verdict:
-        return await self._averdict(sent.held, sent.origin, **_facts(sent, response))
+        facts = _facts(sent, response)
+        return await self._averdict(sent.ready.held, sent.ready.origin, **facts)
 
     def _prepared_again(self, sent: _Sent, response: Any, held: Held) -> Any:
         """Return the request that got the 401, with a newer token.
@@ -145,16 +187,16 @@ def _facts(sent: _Sent, response: Any) -> dict[str, Any]:
     request = response.request
     return {
         "challenges": response.headers.get_list("WWW-Authenticate"),
-        "carries_our_token": _carries(request, sent.held),
-        "same_origin": origin_of(str(request.url)) == sent.origin,
+        "carries_our_token": _carries(request, sent.ready.held),
+        "same_origin": origin_of(str(request.url)) == sent.ready.origin,
         "replayable": _replayable(sent, request),
     }
 
 
-def _accepted(sent: _Sent, response: Any) -> None:
-    accepted = sent.held.accepted
-    if sent.origin not in accepted and _carries(response.request, sent.held):
-        accepted.add(sent.origin)
+def _accepted(ready: _Ready, response: Any) -> None:
+    accepted = ready.held.accepted
+    if ready.origin not in accepted and _carries(response.request, ready.held):
+        accepted.add(ready.origin)
 
 
 def _carries(request: Any, held: Held) -> bool:
@@ -176,6 +218,8 @@ def _add_cookies(request: Any, cookies: Any) -> None:
 def _file_of(request: Any) -> tuple[Any, int]:
     """Return the file that is the body, if it can seek, and where it stands."""
     file: Any = getattr(request.stream, "_stream", None)
+    if isinstance(file, bytes):  # nearly always
+        return None, 0
     # An async file's methods have to be awaited, and an async stream tells them apart.
     if not hasattr(file, "seek") or not hasattr(request.stream, "__iter__"):
         return None, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 import requests
 from requests.auth import AuthBase
@@ -19,6 +19,8 @@ from oauth_auth.origins import origin_of
 from oauth_auth.protocol import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oauth_auth.held import Held
 
 __all__ = ["RequestsAuth"]
@@ -28,6 +30,15 @@ __all__ = ["RequestsAuth"]
 _HELD = "_oauth_auth_held"
 
 
+class _Ready(NamedTuple):
+    """What one request got, for the next one to the same origin."""
+
+    #: How the URLs of the origin begin, with the slash that ends it.
+    start: str
+    held: Held
+    hook: Callable[..., requests.Response]
+
+
 class RequestsAuth(RequestAuth, AuthBase):
     """The token in requests: ``auth=`` of a call, or ``Session.auth``.
 
@@ -35,6 +46,7 @@ class RequestsAuth(RequestAuth, AuthBase):
     """
 
     _library: ClassVar[str | None] = "requests"
+    _ready: _Ready | None = None
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Attach the token; requests calls this while it prepares a request.
@@ -45,17 +57,34 @@ class RequestsAuth(RequestAuth, AuthBase):
                 `requests.ConnectionError`.
             OAuthAuthError: No token is to be had.
         """
-        origin = self._origins.decide(r.url or "")
+        ready = self._ready
+        if (
+            ready is None
+            or not (r.url or "").startswith(ready.start)
+            or ready.held is not self._source.held  # type: ignore[union-attr] # has been set
+            or ready.held.rejected
+            or time.time() >= ready.held.fresh_until
+        ):
+            ready = self._get_ready(r)
+            if ready is None:
+                return r
+        r.headers["Authorization"] = ready.held.authorization  # type: ignore[assignment]
+        r.hooks["response"].append(ready.hook)
+        return r
+
+    def _get_ready(self, request: requests.PreparedRequest) -> _Ready | None:
+        """Return what the request needs; None if its origin gets no token."""
+        origin = self._origins.decide(request.url or "")
         if origin is None:
-            return r
+            return None
         try:
             held = self._attachable("requests")
         except errors.EndpointUnreachable as error:
-            _raise_for_requests(error, r)
-        r.headers["Authorization"] = self._authorization(held)
+            _raise_for_requests(error, request)
         # State of one request travels in the hook: this object serves many at once.
-        r.hooks["response"].append(partial(self._answered, held, origin))
-        return r
+        hook = partial(self._answered, held, origin)
+        self._ready = ready = _Ready(f"{origin}/", held, hook)
+        return ready
 
     def _answered(
         self, held: Held, origin: str, response: requests.Response, **kwargs: Any

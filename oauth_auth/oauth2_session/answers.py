@@ -18,6 +18,7 @@ from oauthlib.oauth2.rfc6749.errors import (
     MissingTokenTypeError,
     OAuth2Error,
 )
+from oauthlib.oauth2.rfc6749.parameters import validate_token_parameters
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.message import Response
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from oauth_auth.secret import SecretSource
     from oauth_auth.token import Token
 
-__all__ = ["Parsed", "as_dict", "as_response", "hooked", "parse"]
+__all__ = ["Parsed", "as_dict", "as_response", "changed_scope", "hooked", "parse"]
 
 _OK: Final = 200
+#: What a token needs to be one in oauthlib's eyes.
+_ANY: Final = {"access_token": "any", "token_type": "Bearer"}
 _log = logging.getLogger("oauth_auth")
 
 
@@ -139,6 +142,21 @@ def parse(
         ),
         kind,
     )
+
+
+def changed_scope(scope: Any, *, asked: Any) -> str | None:
+    """Return what oauthlib says where a scope is not the one asked for.
+
+    Args:
+        scope: The scope of a token, as a list or text.
+        asked: The scope asked for; None if any will do.
+    """
+    token = OAuth2Token({**_ANY, "scope": scope}, old_scope=asked)
+    try:
+        validate_token_parameters(token)
+    except Warning as changed:
+        return str(changed)
+    return None
 
 
 def _usable(token: Hidden[Any]) -> bool:

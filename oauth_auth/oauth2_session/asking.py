@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     from oauth_auth.oauth2_session.session import OAuth2Session
 
-__all__ = ["Sent", "basic", "fetch", "prepare_refresh", "refresh", "warn_of_scope"]
+__all__ = [
+    "Sent",
+    "basic",
+    "fetch",
+    "prepare_refresh",
+    "refresh",
+    "run_hooks",
+    "warn_of_scope",
+]
 
 _FORM = {
     "Accept": "application/json",
@@ -70,7 +78,7 @@ def decoded(body: Hidden[str]) -> Hidden[dict[str, str]]:
 
 
 def run_hooks(hooks: Iterable[Any], sent: Sent) -> Sent:
-    """Have the session's hooks change a request to a token endpoint."""
+    """Have a session's hooks change a request, one after the other."""
     for hook in hooks:
         sent = Hidden(tuple(hook(*sent.value)))
     return sent

@@ -6,6 +6,8 @@ import contextlib
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Final, final
 
+from urllib3.util import Timeout
+
 from oauth_auth.oauth2_session.asking import basic
 from oauth_auth.oauth2_session.hidden import Hidden
 
@@ -15,14 +17,7 @@ if TYPE_CHECKING:
     from oauth_auth.oauth2_session.asking import Sent
     from oauth_auth.secret import Secret
 
-__all__ = [
-    "Call",
-    "call_under_way",
-    "calling",
-    "of_request",
-    "posted_call",
-    "posting",
-]
+__all__ = ["Call", "call_under_way", "calling", "of_request"]
 
 #: Seconds for a renewal where the call names no timeout: the others wait for it.
 _TIMEOUT: Final = 10.0
@@ -41,7 +36,7 @@ class Call:
         quiet: Whether the caller gets the token anyway, and nobody need be told.
     """
 
-    __slots__ = ("context", "failure", "given", "quiet", "sent", "started", "url")
+    __slots__ = ("context", "failure", "given", "quiet", "sent", "url")
 
     def __init__(
         self, url: str, given: Mapping[str, Any], *, quiet: bool = False
@@ -52,8 +47,6 @@ class Call:
         self.context: Final = copy_context()
         #: The request, once it is built.
         self.sent: Sent | None = None
-        #: Whether the request may have been sent.
-        self.started = False
         #: What the caller's own code raised.
         self.failure: Exception | None = None
 
@@ -67,10 +60,20 @@ class Call:
 
     @property
     def timeout(self) -> float:
-        """Seconds to wait for the answer."""
-        parts = self.wait if isinstance(self.wait, tuple) else (self.wait,)
-        seconds = [part for part in parts if isinstance(part, int | float)]
-        return float(sum(seconds)) or _TIMEOUT
+        """Seconds for all of it: those to connect, and those to answer."""
+        wanted = self.given.value["timeout"]
+        if wanted is None:
+            return _TIMEOUT
+        if isinstance(wanted, Timeout):
+            wanted = (
+                (wanted.connect_timeout, wanted.read_timeout)
+                if wanted.total is None
+                else (wanted.total,)
+            )
+        parts = wanted if isinstance(wanted, tuple) else (wanted, wanted)
+        return sum(
+            float(part) if isinstance(part, int | float) else _TIMEOUT for part in parts
+        )
 
 
 def of_request(
@@ -105,11 +108,10 @@ def of_request(
     )
 
 
-#: The call of this thread or task, and the one whose renewal is being sent.
+#: The call of this thread or task.
 _under_way: ContextVar[Call | None] = ContextVar(
     "oauth_auth_session_call", default=None
 )
-_posted: ContextVar[Call | None] = ContextVar("oauth_auth_session_post", default=None)
 
 
 @contextlib.contextmanager
@@ -125,18 +127,3 @@ def calling(call: Call) -> Iterator[None]:
 def call_under_way() -> Call | None:
     """Return the call inside which this runs."""
     return _under_way.get()
-
-
-@contextlib.contextmanager
-def posting(call: Call) -> Iterator[None]:
-    """Have the session know that what it sends inside is a call's renewal."""
-    before = _posted.set(call)
-    try:
-        yield
-    finally:
-        _posted.reset(before)
-
-
-def posted_call() -> Call | None:
-    """Return the call whose renewal is being sent here."""
-    return _posted.get()

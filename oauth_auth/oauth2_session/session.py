@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from oauthlib.oauth2 import TokenExpiredError
 
 from oauth_auth.oauth2_session import secure
-from oauth_auth.oauth2_session.asking import fetch, refresh, run_hooks, warn_of_scope
+from oauth_auth.oauth2_session.asking import fetch, refresh, warn_of_scope
 from oauth_auth.oauth2_session.attaching import placed
-from oauth_auth.oauth2_session.call import Call, calling, of_request, posted_call
+from oauth_auth.oauth2_session.call import Call, calling, of_request
 from oauth_auth.oauth2_session.hidden import Hidden
+from oauth_auth.oauth2_session.reach import adapter_for_post
 from oauth_auth.oauth2_session.shared import SharedLogin
 from oauth_auth.oauth2_session.state import SessionState
 from oauth_auth.oauth2_session.updated import TokenUpdated
@@ -188,7 +190,8 @@ class OAuth2Session(SessionState):
             authorization_response: The URL that the person was sent back to.
 
         Raises:
-            OAuth2Error: The server refused, or the response is not to this login.
+            OAuth2Error: The server refused, or sent no token.
+            ValueError: The response belongs to another login.
         """
         response = Hidden(authorization_response)
         del authorization_response
@@ -359,24 +362,20 @@ class OAuth2Session(SessionState):
         call = of_request(self.auto_refresh_url or "", client_id, secret, options)
         login = self._shared_login()
         held = login.obtain(call) if login is not None else None
-        sent = run_hooks(self.compliance_hook["protected_request"], sent)
-        theirs = Hidden(options.value.get("auth"))
+        attached = partial(placed, self, method, sent, files, options, login, held)
         try:
-            sent, auth = placed(
-                self, method, sent, theirs=theirs, login=login, held=held
-            )
+            made, auth = attached()
         except TokenExpiredError:
             if not self.auto_refresh_url:
                 raise
             auth = None
         if auth is None:
             self._refresh_by_itself(call)
-            sent, auth = placed(
-                self, method, sent, theirs=theirs, login=login, held=held
-            )
-        options = Hidden({**options.value, "auth": auth.value})
+            made, auth = attached()
         with calling(call):
-            return self._send(method, sent, files, options)
+            return self._send(
+                method, made, files, Hidden({**options.value, "auth": auth.value})
+            )
 
     def _send(
         self, method: str, sent: Sent, files: Any, options: Hidden[dict[str, Any]]
@@ -391,24 +390,6 @@ class OAuth2Session(SessionState):
         )
 
     def get_adapter(self, url: str | bytes) -> BaseAdapter:
-        """Return the adapter for a URL; for a renewal, one that does not retry.
-
-        A refresh token that is sent twice is spent twice.
-        """
-        call = posted_call()
+        """Return the adapter for a URL; for a renewal, one that does not retry."""
         adapter = super().get_adapter(url)  # type: ignore[arg-type]  # as in requests
-        if call is None:
-            return adapter
-        call.started = True
-        return _without_retries(adapter)
-
-
-def _without_retries(adapter: BaseAdapter) -> BaseAdapter:
-    retries: Any = getattr(adapter, "max_retries", None)
-    if retries is None or not hasattr(retries, "new"):
-        return adapter
-    # Not by copy.copy, which makes new connections and loses what a subclass has added.
-    twin: Any = object.__new__(type(adapter))
-    vars(twin).update(vars(adapter))
-    twin.max_retries = retries.new(total=0, connect=0, read=False, redirect=0, status=0)
-    return twin  # type: ignore[no-any-return]
+        return adapter_for_post(adapter)

@@ -14,7 +14,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
-import requests
+from oauthlib.oauth2.rfc6749.utils import scope_to_list
 
 from oauth_auth.answer import seconds
 from oauth_auth.flight import in_context
@@ -22,19 +22,22 @@ from oauth_auth.grants.refresh_token import RefreshToken
 from oauth_auth.http_clients.requests import RequestsAuth
 from oauth_auth.lazy_errors import errors
 from oauth_auth.oauth2_session import secure
-from oauth_auth.oauth2_session.answers import as_dict, as_response, hooked
-from oauth_auth.oauth2_session.asking import prepare_refresh
-from oauth_auth.oauth2_session.call import Call, call_under_way, calling, posting
-from oauth_auth.oauth2_session.failures import as_scripts_expect, unreachable
+from oauth_auth.oauth2_session.answers import as_dict, changed_scope
+from oauth_auth.oauth2_session.asking import prepare_refresh, warn_of_scope
+from oauth_auth.oauth2_session.call import Call, call_under_way, calling
+from oauth_auth.oauth2_session.failures import as_scripts_expect
 from oauth_auth.oauth2_session.hidden import Hidden
+from oauth_auth.oauth2_session.reach import SessionReach
 from oauth_auth.origins import origin_of
-from oauth_auth.quoting import place
 from oauth_auth.secret import Secret
 from oauth_auth.token import Token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
     from oauth_auth.held import Held
-    from oauth_auth.message import Request, Response
     from oauth_auth.oauth2_session.session import OAuth2Session
     from oauth_auth.protocol import Param
     from oauth_auth.renewal import Terms
@@ -45,6 +48,9 @@ __all__ = ["SharedLogin"]
 
 #: How far a token dictionary's expiry may be from its record's by rounding, in seconds.
 _ROUNDING: Final = 1.0
+#: Where a prepared request keeps how it is made anew; redirects, which are copies and
+#: go elsewhere, have none.
+_REMAKE: Final = "_oauth_auth_remake"
 _log = logging.getLogger("oauth_auth")
 
 
@@ -138,80 +144,6 @@ class SessionGrant(RefreshToken):
 
 
 @final
-class _SessionReach:
-    """What `Reach` is elsewhere: here the session itself posts.
-
-    Args:
-        session: The session.
-        call: Whose renewal it is.
-    """
-
-    __slots__ = ("_call", "_session")
-
-    library: Final = "requests"
-    http: Final = None
-
-    def __init__(self, session: OAuth2Session, call: Call) -> None:
-        self._session: Final = session
-        self._call: Final = call
-
-    @property
-    def timeout(self) -> float:
-        """Seconds for one exchange."""
-        return self._call.timeout
-
-    def exchange(self, _request: Request) -> Response:
-        """Send what the session has built.
-
-        Raises:
-            EndpointUnreachable: No usable answer came.
-        """
-        outcome = in_context(self._call.context, self._posted)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    def _posted(self) -> Response | Exception:
-        call, sent = self._call, self._call.sent
-        assert sent is not None  # noqa: S101  # the grant has built it
-        post: Any = self._session.post
-        failure: Hidden[Exception]
-        try:
-            with posting(call):
-                answer = post(
-                    sent.value[0],
-                    data=sent.value[2],
-                    auth=call.given.value["auth"],
-                    timeout=call.wait,
-                    headers=sent.value[1],
-                    verify=call.given.value["verify"],
-                    proxies=call.given.value["proxies"],
-                    cert=call.given.value["cert"],
-                    withhold_token=True,
-                    allow_redirects=False,
-                )
-            response = as_response(answer)
-        except Exception as error:  # noqa: BLE001  # adapters may be the caller's code
-            failure = Hidden(error)
-        else:
-            return self._mended(answer, response)
-        if not isinstance(failure.value, requests.exceptions.RequestException):
-            call.failure = failure.value
-            return unreachable(failure.value, place(call.url), sent=call.started)
-        return unreachable(failure.value, place(call.url), sent=True)
-
-    def _mended(self, answer: requests.Response, response: Response) -> Response:
-        """Run the hooks for answers, which must not lose one."""
-        hooks = self._session.compliance_hook["refresh_token_response"]
-        answer, self._call.failure = hooked(answer, hooks)
-        try:
-            return as_response(answer)
-        except Exception as error:  # noqa: BLE001  # it is what a hook returned
-            self._call.failure = error
-        return response
-
-
-@final
 class SharedLogin(RequestsAuth):
     """The record of a session's login, and how its requests get their token.
 
@@ -267,8 +199,20 @@ class SharedLogin(RequestsAuth):
             self._begun = True
             self._followed_by_session(self._held(seen, "requests"))
 
-    def attach(self, held: Held, request: requests.PreparedRequest) -> None:
-        """Put a token into a request's header, and have a 401 answered."""
+    def attach(
+        self,
+        held: Held,
+        request: requests.PreparedRequest,
+        remake: Callable[[requests.PreparedRequest], None],
+    ) -> None:
+        """Put a token into a request's header, and have a 401 answered.
+
+        Args:
+            held: The token.
+            request: The request.
+            remake: Makes the request anew with the session's token.
+        """
+        setattr(request, _REMAKE, remake)
         request.headers["Authorization"] = self._authorization(held)
         request.hooks["response"].append(
             partial(self._answered, held, origin_of(request.url or ""))
@@ -290,7 +234,15 @@ class SharedLogin(RequestsAuth):
         ended = seed.expires_at is not None and seed.expires_at <= time.time()
         return held if ended else None
 
-    # -- how `TokenAuth` does it -----------------------------------------------------
+    # -- how `RequestsAuth` does it --------------------------------------------------
+
+    def _sent_again(
+        self, response: requests.Response, held: Held, **kwargs: Any
+    ) -> requests.Response:
+        remake = getattr(response.request, _REMAKE, None)
+        if remake is not None:
+            remake(response.request)
+        return super()._sent_again(response, held, **kwargs)
 
     def _held(self, rejected: Held | None = None, library: str | None = None) -> Held:
         call = call_under_way()
@@ -316,7 +268,7 @@ class SharedLogin(RequestsAuth):
         call = call_under_way()
         assert call is not None  # noqa: S101  # whatever asks for a token has one
         grant: Any = self._grant
-        reach: Any = _SessionReach(self._session, call)
+        reach: Any = SessionReach(self._session, call)
         return (
             super()
             ._terms_for(library)
@@ -324,19 +276,32 @@ class SharedLogin(RequestsAuth):
         )
 
     def _announce(self, held: Held) -> None:
+        session = self._session
+        known = (session.token or {}).get("scope")
         self._followed_by_session(held)
         if not self._is_first_use(held):
             return
         call = call_under_way()
-        if not self._is_given(held.token) and not (call and call.quiet):
-            self._session._tell()
+        if not self._is_current or self._is_given(held.token):
+            return
+        if not (call and call.quiet):
+            session._tell()
+        scope = (held.token.scope or "").split()
+        if scope and set(scope) != set(scope_to_list(known) or ()):
+            warn_of_scope(changed_scope(scope, asked=session.scope))
 
     def _followed_by_session(self, held: Held) -> Held:
         if held.generation > self._followed:
-            self._followed = held.generation
-            if not self._is_given(held.token):
+            if self._is_current and not self._is_given(held.token):
                 self._session._take(Hidden(as_dict(held.token)))
+            # Last, so that no other thread goes on before the session has the token.
+            self._followed = held.generation
         return held
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether the session has not been given another token meanwhile."""
+        return self in self._session._logins.values()
 
     def _grant_seed(self) -> Token:
         grant: Any = self._grant

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from oauth_auth.message import Request, Response
     from oauth_auth.transport.libraries import Library
 
-__all__ = ["exchange"]
+__all__ = ["bounded", "exchange"]
 
 _log = logging.getLogger("oauth_auth")
 _said: set[str] = set()
@@ -79,7 +79,8 @@ def exchange(
             f"http={type(http).__name__} cannot be used; pass HttpOptions(...), or a "
             "function that returns a new session or client each time it is called"
         )
-    outcome = _bounded(Watch(timeout), request, chosen, http)
+    watch = Watch(timeout)
+    outcome = bounded(watch, lambda: _work(watch, request, chosen, http))
     if isinstance(outcome, Failure):
         if isinstance(outcome.cause, errors.OAuthAuthError):
             raise outcome.cause
@@ -90,12 +91,16 @@ def exchange(
     return outcome
 
 
-def _bounded(
-    watch: Watch, request: Request, library: Library | None, http: Any
-) -> Response | Failure:
+def bounded(watch: Watch, work: Callable[[], None]) -> Response | Failure:
+    """Have something done on a thread that is left behind at a deadline.
+
+    Args:
+        watch: The deadline, to which the work delivers its outcome.
+        work: What to do, in a copy of the caller's context.
+    """
     thread = threading.Thread(
         target=contextvars.copy_context().run,
-        args=(_work_quietly, watch, request, library, http),
+        args=(_work_quietly, watch, work),
         name="oauth_auth exchange",
         daemon=True,
     )
@@ -104,7 +109,7 @@ def _bounded(
             thread.start()
         except RuntimeError:
             watch.nobody_waits()
-            _work(watch, request, library, http)
+            work()
         else:
             watch.wait()
     finally:
@@ -113,12 +118,12 @@ def _bounded(
     return outcome
 
 
-def _work_quietly(watch: Watch, *args: Any) -> None:
+def _work_quietly(watch: Watch, work: Callable[[], None]) -> None:
     # Whatever comes after the outcome (a failing close, the end of the interpreter)
     # is nobody's business: a traceback on stderr would only frighten.
     with suppress(BaseException):
         forking.admit(lambda: _at_rest(watch))
-        _work(watch, *args)
+        work()
 
 
 def _at_rest(watch: Watch) -> bool:

@@ -73,6 +73,29 @@ class AttachingTests:
         assert len(tokens) == 3
         assert server.counts().api_unauthorized == 0
 
+    def test_a_token_that_expires_between_two_requests_is_renewed(
+        self, driver, login, api, monkeypatch
+    ):
+        """What the first request has found is not used beyond its time. M34."""
+        auth = login()
+        real = time.time
+        assert driver.get(auth, api.url).status_code == 200
+        monkeypatch.setattr(time, "time", lambda: real() + 7200)
+        assert driver.get(auth, api.url).status_code == 200
+        first, second = api.authorizations
+        assert first != second == f"Bearer {auth.access_token()}"
+
+    def test_the_newest_token_goes_out_while_an_older_one_is_fresh(
+        self, driver, login, api
+    ):
+        """What the first request has found is not used when there is a newer one."""
+        auth = login()
+        other = OAuthAuth(auth._grant, **auth._settings())
+        assert driver.get(auth, api.url).status_code == 200
+        newest = other.renew().access_token
+        assert driver.get(auth, api.url).status_code == 200
+        assert api.authorizations[1] == f"Bearer {newest}" != api.authorizations[0]
+
     def test_a_proof_that_finds_the_token_expired_has_it_renewed(
         self, driver, server, login, api, monkeypatch
     ):

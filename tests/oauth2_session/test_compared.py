@@ -4,7 +4,10 @@ What differs on purpose is in `DIFFERENCES`, or in a scenario of its own, and ea
 listed in docs/migrating.md.
 """
 
+import inspect
+import sys
 import time
+from functools import partial
 from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,9 +15,11 @@ import pytest
 import requests
 from oauthlib.oauth2 import (
     BackendApplicationClient,
+    DeviceClient,
     LegacyApplicationClient,
     MobileApplicationClient,
     OAuth2Error,
+    ServiceApplicationClient,
     WebApplicationClient,
 )
 
@@ -45,6 +50,9 @@ def _as_the_original_needs_it(monkeypatch, watch_off):
     """It logs every token, and refuses loopback."""
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setattr("requests_oauthlib.oauth2_session.log", mock.Mock())
+    # With PyJWT a ServiceApplicationClient signs; a double will do.
+    signer = mock.Mock(**{"encode.return_value": "s1gned-assertion-0001"})
+    monkeypatch.setitem(sys.modules, "jwt", signer)
 
 
 # -- scenarios: each gets a package and an endpoint, and returns what a script sees --
@@ -244,6 +252,13 @@ SCENARIOS = {
     "fetch by half a password": fetch(
         client=LegacyApplicationClient, arguments={"username": "u"}
     ),
+    "fetch by device": fetch(
+        client=DeviceClient, arguments={"device_code": "d3vice-code-0001"}
+    ),
+    "fetch by assertion": fetch(
+        client=partial(ServiceApplicationClient, issuer="i", audience="a"),
+        arguments={"private_key": "k", "subject": "s"},
+    ),
     "fetch with scope": fetch(extra={"scope": "a b"}, scope=["b", "a"]),
     "fetch for ever": fetch(extra={"expires_in": None}),
     "fetch with 0": fetch(extra={"expires_in": 0}),
@@ -346,6 +361,35 @@ def test_same(name, serve):
         # The answer may have been lost on the way, and the refresh token be spent.
         assert seen.pop(1) == seen[0]
     assert seen == their_seen
+
+
+@pytest.mark.parametrize("name", ["OAuth2Session", "OAuth2", "TokenUpdated"])
+def test_same_signatures(name):
+    """All that is public is there, and takes the same arguments in the same places."""
+    mine, theirs = getattr(oauth_auth, name), getattr(original, name)
+    assert issubclass(mine, theirs.__mro__[1])
+    for member in ["__init__", *(each for each in vars(theirs) if each[0] != "_")]:
+        expected = inspect.getattr_static(theirs, member)
+        found = inspect.getattr_static(mine, member)
+        if isinstance(expected, property):
+            assert isinstance(found, property), member
+            for accessor in ("fset", "fdel"):
+                assert getattr(found, accessor) or not getattr(expected, accessor)
+            continue
+        given = _parameters(expected)
+        taken = _parameters(found)
+        assert taken[: len(given)] == given, member
+        # What comes on top is taken by name alone.
+        assert all(kind == "KEYWORD_ONLY" for _, kind, _ in taken[len(given) :])
+
+
+def _parameters(function):
+    """Return what a function takes, but for ``*args`` and ``**kwargs``."""
+    return [
+        (each.name, each.kind.name, each.default)
+        for each in inspect.signature(function).parameters.values()
+        if each.kind.name[:4] != "VAR_"
+    ]
 
 
 #: Answers that say nothing about the refresh token.

@@ -267,8 +267,12 @@ class TestFetching:
         session = OAuth2Session("id", token={"access_token": "abcd"})
         for call in (
             lambda: session.fetch_token("http://a.example", code="c"),
+            # It is the first thing that is looked at, as in requests-oauthlib.
+            lambda: session.fetch_token("http://a.example"),
             lambda: session.refresh_token("http://a.example", "r"),
             lambda: session.get("http://a.example"),
+            lambda: session.get("http://a.example", withhold_token=True),
+            lambda: OAuth2Session("id").get("http://a.example"),
         ):
             with pytest.raises(InsecureTransportError):
                 call()
@@ -280,6 +284,10 @@ class TestAnswers:
         [
             (refusal("invalid_grant"), (InvalidGrantError, errors.InvalidGrantError)),
             (refusal("odd_code"), (CustomOAuth2Error, errors.TokenEndpointError)),
+            (
+                refusal("invalid_grant", error_description=f"no {CODE}"),
+                (InvalidGrantError,),
+            ),
             (json_reply({}), (MissingTokenError, errors.ServerError)),
             (Reply(502, (), b"<html>"), (MissingTokenError, errors.ServerError)),
             (redirect("https://b.example"), (MissingTokenError, OAuth2Error)),
@@ -360,6 +368,15 @@ class TestFragments:
         assert session.token_from_fragment(back)["access_token"] == "abcd"
         assert session.authorized
 
+    def test_the_answer_to_another_login_is_refused(self):
+        """Nobody can have a session use a token that it did not ask for."""
+        session = OAuth2Session(client=MobileApplicationClient("id"), state="s")
+        for state in ("&state=x", ""):
+            back = f"https://me.example/#access_token=abcd&token_type=Bearer{state}"
+            with pytest.raises(ValueError, match="state"):
+                session.token_from_fragment(back)
+        assert not session.authorized
+
     def test_a_changed_scope(self):
         """It warns, and the token is kept. M45."""
         client = MobileApplicationClient("id", scope=["a"])
@@ -424,6 +441,15 @@ class TestRefreshingByHand:
         with pytest.raises(OAuth2Error, match="redirect to 127"):
             session.refresh_token(endpoint.token_url)
         assert elsewhere.seen == []
+
+    def test_a_refusal_does_not_repeat_what_was_sent(self, endpoint):
+        """Though the server does."""
+        session = OAuth2Session("id", token=endpoint.issue())
+        spent = endpoint.refresh_token
+        endpoint.answers = [refusal("invalid_grant", error_description=f"no {spent}")]
+        with pytest.raises(InvalidGrantError) as caught:
+            session.refresh_token(endpoint.token_url)
+        assert spent not in str(caught.value)
 
     def test_hooks(self, endpoint):
         """They see the form as text, and the answer."""

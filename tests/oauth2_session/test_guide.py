@@ -1,5 +1,6 @@
 """A guide's script with one import changed, alone and in eight copies at once."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -51,6 +52,11 @@ class Script:
             text=True,
         )
 
+    def stored_token(self):
+        """Return what the script has saved last."""
+        cipher = Fernet(self._environment["ENCRYPTION_KEY"])
+        return ast.literal_eval(cipher.decrypt(self.token_file.read_bytes()).decode())
+
     def login(self, visit):
         """Have a person log in with a browser."""
         with self.start("login") as process:
@@ -96,6 +102,12 @@ def test_against_the_testing_server(short_lived, tmp_path, home):
     counts = short_lived.counts()
     assert counts.reuse_detected == counts.families_revoked == 0
     # A copy that starts again with what was saved last goes on.
+    assert script.work(copies=1, tokens=1) == ["True 0 failed"]
+    # Only the server ends the login, and then a person begins a new one.
+    short_lived.revoke_family(script.stored_token()["refresh_token"])
+    ended = "Token expired, please log in again\nTrue 1 failed"
+    assert script.work(copies=1, tokens=1) == [ended]
+    script.login(follow)
     assert script.work(copies=1, tokens=1) == ["True 0 failed"]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import time
 import webbrowser
@@ -19,6 +20,7 @@ TEXT = PAGE.read_text("utf-8")
 BLOCK = re.compile(r"^```python (before|after)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = BLOCK.findall(TEXT)
 AFTER = [code for kind, code in BLOCKS if kind == "after"]
+BEFORE = [code for kind, code in BLOCKS if kind == "before"]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,8 @@ def names(page_server, tmp_path, monkeypatch, browser):
     cipher = Fernet(key := Fernet.generate_key())
     monkeypatch.setenv("ENCRYPTION_KEY", key.decode())
     monkeypatch.setenv("ENCRYPTED_TOKEN", cipher.encrypt(str(token).encode()).decode())
-    cache = {"RefreshToken": {"1": {"secret": mine["refresh_token"], "target": "read"}}}
+    entry = {"secret": mine["refresh_token"], "target": "read"}
+    cache = {"RefreshToken": {"1": {"credential_type": "RefreshToken", **entry}}}
     saved = []
     return {
         "token": token,
@@ -91,6 +94,33 @@ def test_what_takes_its_place_works(page_server, names, number):
     assert counts.api_unauthorized == 0
     if "save" in code:
         assert names["saved"]
+
+
+def test_what_a_script_of_requests_oauthlib_has_works(
+    page_server, names, monkeypatch, watch_off
+):
+    """With the same names and servers, so that the import is all that changes."""
+    pytest.importorskip("requests_oauthlib")
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    before, after = BEFORE[0], AFTER[0]
+    changed = before.replace("from requests_oauthlib import", "from oauth_auth import")
+    assert changed == after
+    exec(compile(local(before, page_server), f"{PAGE}, before", "exec"), names)
+    assert page_server.counts().api_ok == 1
+    assert names["saved"]
+
+
+def test_a_token_storage_of_ones_own_leaves_what_the_page_reads(names, monkeypatch):
+    """Its variable is the one that the example begins with."""
+    monkeypatch.setenv("ENCRYPTED_TOKEN", "")
+    names = {**names, "Fernet": Fernet, "os": os}
+    exec(compile(BEFORE[-1], f"{PAGE}, before", "exec"), names)
+    storage = names["TokenStorage"]()
+    storage.store_token(names["token"])
+    assert storage.get_token() == names["token"]
+    cipher = Fernet(os.environ["ENCRYPTION_KEY"])
+    kept = cipher.decrypt(os.environ["ENCRYPTED_TOKEN"].encode()).decode()
+    assert ast.literal_eval(kept) == names["token"]
 
 
 def test_every_before_has_an_after():

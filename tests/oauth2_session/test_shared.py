@@ -1,10 +1,12 @@
 """A session that refreshes by itself: its token in the store that copies share."""
 
 import contextvars
+import itertools
 import json
 import pickle
 import threading
 import time
+import warnings
 from unittest import mock
 
 import pytest
@@ -18,6 +20,7 @@ from oauthlib.oauth2 import (
     TokenExpiredError,
     WebApplicationClient,
 )
+from urllib3 import Timeout
 
 from oauth_auth import (
     FileStore,
@@ -28,8 +31,9 @@ from oauth_auth import (
     TokenUpdated,
     errors,
 )
-from oauth_auth.oauth2_session import shared
+from oauth_auth.oauth2_session import reach, shared
 from oauth_auth.oauth2_session.call import Call
+from oauth_auth.transport.watch import Watch
 from tests.http_clients.api import Reply, redirect
 from tests.oauth2_session.endpoint import json_reply, refusal
 
@@ -40,6 +44,14 @@ def start(endpoint, token, **options):
     options.setdefault("auto_refresh_url", endpoint.token_url)
     options.setdefault("token_updater", saved.append)
     return OAuth2Session("id", token=token, **options), saved
+
+
+@pytest.fixture
+def ended():
+    """What hangs in a test until the test has ended."""
+    event = threading.Event()
+    yield event
+    event.set()
 
 
 class TestRenewing:
@@ -81,6 +93,38 @@ class TestRenewing:
         assert seen.authorization == "Basic dTpw"
         assert seen.headers["user-agent"] == "mine"
         assert seen.headers["accept"] == "application/json"
+
+    @pytest.mark.parametrize("by_hand", [False, True])
+    def test_a_changed_scope_warns_and_costs_no_token(
+        self, endpoint, monkeypatch, by_hand
+    ):
+        """Once for each change, after the saver has the token. M45."""
+        endpoint.extra = {"scope": "a b"}
+        session, saved = start(endpoint, endpoint.issue(), scope=["b", "a"])
+
+        def renew():
+            if by_hand:
+                saved.append(session.refresh_token(endpoint.token_url))
+            else:
+                session.token = {**session.token, "expires_at": 1.0}
+                assert session.get(endpoint.url).ok
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            renew()
+        endpoint.extra = {"scope": "a"}
+        with pytest.warns(UserWarning, match='"(b a|a b)" to "a"'):
+            renew()
+        assert [token["scope"] for token in saved[1:]] == [["a"]]
+        endpoint.extra = {"scope": None, "token_type": None}
+        monkeypatch.setenv("OAUTHLIB_STRICT_TOKEN_TYPE", "1")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            renew()
+            endpoint.extra = {"scope": "b"}
+            monkeypatch.setenv("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
+            renew()
+        assert len(endpoint.asked) == len(saved) == 4
 
     def test_a_fresh_token_is_used_as_it_is(self, endpoint):
         """No token request, and the saver is not called for what it has saved."""
@@ -216,6 +260,20 @@ class TestRenewing:
         assert session.get(endpoint.url).ok
         assert len(saved) == 1
 
+    def test_a_renewal_that_ends_after_a_new_login_does_not_replace_it(self, endpoint):
+        """The session has somebody else's token by then, and so has the saver."""
+        session, saved = start(endpoint, endpoint.issue(expired=True))
+        other = {"access_token": "an0ther-0001", "refresh_token": "an0ther-0002"}
+
+        def log_in(answer):
+            session.token = dict(other)
+            return answer
+
+        session.register_compliance_hook("refresh_token_response", log_in)
+        session.get(endpoint.url)
+        assert session.token == other
+        assert saved == []
+
     def test_a_new_login_is_a_new_record(self, endpoint):
         """A fetched token is used from then on, whatever the store knew."""
         session, _ = start(endpoint, endpoint.issue())
@@ -330,11 +388,17 @@ class TestUnauthorized:
         assert isinstance(caught.value, kind)
         assert saved == []
 
-    def test_another_origins_401(self, endpoint, serve):
-        """Whoever a redirect leads to neither gets the token nor has it renewed."""
+    @pytest.mark.parametrize("kept", [False, True])
+    def test_another_origins_401(self, endpoint, serve, kept):
+        """Whoever a redirect leads to does not get the token, nor has it renewed.
+
+        Not even where the script has requests keep the header.
+        """
         elsewhere = serve()
         elsewhere.answer = Reply(401)
         session, _ = start(endpoint, endpoint.issue())
+        if kept:
+            session.rebuild_auth = lambda *_: None
         endpoint.api.script = [redirect(elsewhere.url)]
         assert session.get(endpoint.url).status_code == 401
         assert endpoint.asked == []
@@ -413,6 +477,71 @@ class TestPlaces:
             b"d=1",
         )
 
+    def test_protected_request_hooks_see_the_token_of_the_second_try(
+        self, endpoint, watch_off
+    ):
+        """After a 401 they run again, on what the caller gave, wherever they put it."""
+        session, _ = start(endpoint, endpoint.issue())
+
+        def hook(url, headers, data):
+            token = session.access_token
+            return f"{url}?t={token}", {**headers, "X-T": token}, {**data, "t": token}
+
+        session.register_compliance_hook("protected_request", hook)
+        session.cookies.set("e", "f")
+        endpoint.refuse_tokens()
+        response = session.post(
+            endpoint.url,
+            data={"a": "b"},
+            headers={"X-A": "b"},
+            cookies={"c": "d"},
+            params={"p": "q"},
+        )
+        assert response.ok
+        first, _, second = endpoint.api.seen
+        new = session.access_token
+        assert first.authorization != second.authorization == f"Bearer {new}"
+        assert second.path == f"/things?t={new}&p=q"
+        assert second.body == f"a=b&t={new}".encode()
+        assert second.headers["content-length"] == str(len(second.body))
+        assert (second.headers["x-t"], second.headers["x-a"]) == (new, "b")
+        assert second.headers["cookie"] == first.headers["cookie"]
+        assert set(second.headers["cookie"].split("; ")) == {"c=d", "e=f"}
+
+    def test_hooks_and_a_401_of_a_redirect(self, endpoint):
+        """The second try goes to where the first one was led."""
+        session, _ = start(endpoint, endpoint.issue())
+        session.register_compliance_hook("protected_request", lambda *sent: sent)
+        endpoint.api.script = [redirect("/elsewhere"), Reply(401)]
+        assert session.get(endpoint.url).json() == {"path": "/elsewhere"}
+
+    @pytest.mark.parametrize("how", ["data", "files"])
+    def test_hooks_and_a_401_to_a_file(self, endpoint, tmp_path, how):
+        """The file goes along as it was: it has been read to its end."""
+        path = tmp_path / "file"
+        path.write_bytes(b"c0ntent")
+        session, _ = start(endpoint, endpoint.issue())
+        session.register_compliance_hook("protected_request", lambda *sent: sent)
+        endpoint.refuse_tokens()
+        with path.open("rb") as file:
+            given = {"file": file} if how == "files" else file
+            assert session.post(endpoint.url, **{how: given}).ok
+        first, _, second = endpoint.api.seen
+        assert first.body == second.body
+        assert b"c0ntent" in second.body
+
+    def test_hooks_see_the_new_token_where_no_refresh_token_is_known(self, endpoint):
+        """There too they run after the renewal."""
+        session, _ = start(endpoint, endpoint.issue(expired=True, refresh_token=None))
+        seen = []
+        session.register_compliance_hook(
+            "protected_request",
+            lambda *sent: seen.append(session.access_token) or sent,
+        )
+        endpoint.answers = [json_reply({"access_token": "abcd"})]
+        session.get(endpoint.url)
+        assert seen[-1] == "abcd"
+
     def test_without_token(self, endpoint):
         """withhold_token sends none, and nothing is renewed for it."""
         session, _ = start(endpoint, endpoint.issue(expired=True))
@@ -467,6 +596,34 @@ class TestFailures:
         assert isinstance(caught.value, requests.ConnectionError)
         assert caught.value.outcome_unknown
 
+    def test_a_server_that_dribbles(self, endpoint, ended):
+        """The timeouts of requests start anew with every byte; a renewal has an end."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+
+        def dribble():
+            while not ended.wait(0.05):
+                yield b" "
+
+        endpoint.answers = [Reply(200, (), dribble()) for _ in range(2)]
+        with pytest.raises(requests.Timeout) as caught:
+            session.get(endpoint.url, timeout=0.1)
+        assert isinstance(caught.value, errors.EndpointUnreachable)
+        assert caught.value.outcome_unknown
+
+    def test_a_renewal_that_comes_too_late_is_not_sent(self, endpoint):
+        """Whoever waited was told that it had failed."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+        late, prepare = threading.Event(), session.prepare_request
+        session.prepare_request = lambda r: late.wait(30) and prepare(r)
+        with pytest.raises(requests.Timeout):
+            session.get(endpoint.url, timeout=0.1)
+        threads = [t for t in threading.enumerate() if "exchange" in t.name]
+        late.set()
+        for thread in threads:
+            thread.join(30)
+        assert threads
+        assert endpoint.asked == []
+
     def test_plain_http_to_the_token_endpoint(self, endpoint):
         """Nothing is sent in clear."""
         session, _ = start(
@@ -474,6 +631,13 @@ class TestFailures:
         )
         with pytest.raises(InsecureTransportError):
             session.get(endpoint.url)
+
+    def test_a_refresh_by_hand_in_clear_is_not_held_against_the_login(self, endpoint):
+        """It is refused before anything is prepared."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+        with pytest.raises(InsecureTransportError):
+            session.refresh_token("http://a.example")
+        assert session.get(endpoint.url).ok
 
     def test_a_hook_that_fails_before_anything_is_sent(self, endpoint):
         """Its error is the script's, and nothing is held against the login."""
@@ -504,6 +668,25 @@ class TestFailures:
         with pytest.raises(ZeroDivisionError):
             session.get(endpoint.url)
 
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_a_hook_that_hangs_is_left_behind(
+        self, endpoint, caplog, ended, monkeypatch, lost
+    ):
+        """The record's lock is not kept for it, and the answer counts as it came."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+        seconds = itertools.cycle([30.0, 0.05])  # for an exchange, and its hooks
+        monkeypatch.setattr(reach, "Watch", lambda _: Watch(next(seconds)))
+        session.register_compliance_hook(
+            "refresh_token_response", lambda answer: ended.wait(30) and answer
+        )
+        if lost:
+            endpoint.answers = [json_reply({"accessToken": "abcd"})] * 2
+            with pytest.raises(TimeoutError, match="hook has not returned"):
+                session.get(endpoint.url)
+        else:
+            assert session.get(endpoint.url).ok
+            assert "TimeoutError" in caplog.text
+
     def test_hooks_that_return_nonsense_cost_no_token(self, endpoint, caplog):
         """What came before them counts."""
         session, _ = start(endpoint, endpoint.issue(expired=True))
@@ -522,6 +705,21 @@ class TestFailures:
         session.mount(endpoint.api.origin, Failing())
         with pytest.raises(ZeroDivisionError):
             session.get(endpoint.url)
+
+    def test_what_fails_at_first_is_no_ones_fault_later(self, endpoint, caplog):
+        """A second exchange that succeeds makes the first one's failure void."""
+        session, _ = start(endpoint, endpoint.issue(expired=True))
+        failures = [ZeroDivisionError()]
+
+        class Failing(requests.adapters.HTTPAdapter):
+            def send(self, request, **kwargs):
+                if failures:
+                    raise failures.pop()
+                return super().send(request, **kwargs)
+
+        session.mount(endpoint.api.origin, Failing())
+        assert session.get(endpoint.url).ok
+        assert "ZeroDivisionError" not in caplog.text
 
     def test_redirects_of_the_token_endpoint(self, endpoint, serve):
         """They are not followed: the refresh token would go along."""
@@ -610,7 +808,9 @@ class TestTheSessionsOwnSettings:
         ("given", "used", "total"),
         [
             (None, 10.0, 10.0),
-            (7, 7, 7.0),
+            (7, 7, 14.0),
+            (Timeout(6), Timeout(6), 6.0),
+            (Timeout(None, 5, 6), Timeout(None, 5, 6), 11.0),
             ((3, 4), (3, 4), 7.0),
             ((3, None), (3, 10.0), 13.0),
             ((None, None), (10.0, 10.0), 20.0),
@@ -629,8 +829,16 @@ class TestTheSessionsOwnSettings:
 
         adapter.send = watched
         session.get(endpoint.url, timeout=given)
-        assert seen == [used, given]
+        assert [str(each) for each in seen] == [str(used), str(given)]
         assert Call("", {"timeout": given}).timeout == total
+
+    def test_others_wait_for_the_hooks_too(self, endpoint):
+        """Each exchange may be followed by hooks that take as long."""
+        session, _ = start(endpoint, endpoint.issue())
+        exchange = reach.SessionReach(session, Call("", {"timeout": 3}))
+        assert exchange.timeout == 6.0
+        session.register_compliance_hook("refresh_token_response", lambda a: a)
+        assert exchange.timeout == 12.0
 
     def test_hooks_find_the_callers_context(self, endpoint):
         """A web framework's request, say, which is a context variable."""
@@ -643,9 +851,11 @@ class TestTheSessionsOwnSettings:
         session.register_compliance_hook(
             "refresh_token_response", lambda a: seen.append(variable.get()) or a
         )
+        session.hooks["response"].append(lambda a, **_: seen.append(variable.get()))
         variable.set("found")
         session.get(endpoint.url)
-        assert seen == ["found", "found"]
+        # The last is that of the request itself.
+        assert seen == ["found"] * 4
 
     def test_a_hook_that_uses_the_session_gets_the_old_token(self, endpoint):
         """It would wait for itself otherwise."""
