@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oauth_auth.auth import OAuthAuth
+    from oauth_auth.client_auth.assertions import PrivateKeyJWT
+    from oauth_auth.client_auth.certificates import TLSClientAuth
     from oauth_auth.grants.authorization_code import AuthorizationCode
     from oauth_auth.grants.client_credentials import ClientCredentials
     from oauth_auth.grants.device_code import DeviceCode
+    from oauth_auth.grants.jwt_bearer import JWTBearer
+    from oauth_auth.grants.password import Password
     from oauth_auth.grants.refresh_token import RefreshToken
+    from oauth_auth.grants.token_exchange import TokenExchange
     from oauth_auth.oauth2_session import OAuth2, OAuth2Session, TokenUpdated
     from oauth_auth.secret import FromEnv, FromFile
     from oauth_auth.server import AuthorizationServer
@@ -36,12 +41,17 @@ __all__ = [
     "FromEnv",
     "FromFile",
     "HttpOptions",
+    "JWTBearer",
     "MemoryStore",
     "OAuth2",
     "OAuth2Session",
     "OAuthAuth",
+    "Password",
+    "PrivateKeyJWT",
     "RefreshToken",
+    "TLSClientAuth",
     "Token",
+    "TokenExchange",
     "TokenStore",
     "TokenUpdated",
 ]
@@ -55,12 +65,17 @@ _MODULES = {
     "FromEnv": "secret",
     "FromFile": "secret",
     "HttpOptions": "transport",
+    "JWTBearer": "grants.jwt_bearer",
     "MemoryStore": "stores.memory",
     "OAuth2": "oauth2_session",
     "OAuth2Session": "oauth2_session",
     "OAuthAuth": "auth",
+    "Password": "grants.password",
+    "PrivateKeyJWT": "client_auth.assertions",
     "RefreshToken": "grants.refresh_token",
+    "TLSClientAuth": "client_auth.certificates",
     "Token": "token",
+    "TokenExchange": "grants.token_exchange",
     "TokenStore": "stores.base",
     "TokenUpdated": "oauth2_session",
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceAnswer", "ask_for_device_code"]
 
+_ENDPOINT: Final = "device_authorization_endpoint"
 #: Where the response does not say, in seconds.
 _LIFE: Final = 600.0
 _INTERVAL: Final = 5.0
@@ -47,21 +48,20 @@ def ask_for_device_code(
         TokenEndpointError: It refused.
         EndpointUnreachable: No answer came.
     """
-    url = server.device_authorization_endpoint
-    if url is None:
+    if server.device_authorization_endpoint is None:
         raise errors.ConfigurationError(
             f"no device_authorization_endpoint is known for {server.name}; if it has "
             "one, pass AuthorizationServer(..., device_authorization_endpoint=...)"
         )
     params = grant.authorization_request()
-    request, method = authenticated_request(server, grant, url, params)
-    response = reach.exchange(request)
+    made = authenticated_request(server, grant, _ENDPOINT, params)
+    response = reach.exchange(made.request)
     members = parse(response)
-    hidden = spellings([grant.client_secret])
+    hidden = spellings(made.sent)
     refusal = Refusal(response, members, hidden, refreshing=False)
     found = _device_answer(members) if is_success(response) and members else None
     if found is None:
-        raise refusal.error(url, "device_authorization_endpoint", auth_method=method)
+        raise refusal.error(made.request.url, _ENDPOINT, auth_method=made.method)
     return found
 
 

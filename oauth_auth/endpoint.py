@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from oauth_auth.client_auth import client_auth_from
+from oauth_auth.client_auth import Draft, client_auth_from
 from oauth_auth.lazy_errors import errors
 from oauth_auth.message import Request
 from oauth_auth.protocol import (
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from oauth_auth.grants.base import Grant
     from oauth_auth.identity import Identifier
     from oauth_auth.message import Response
-    from oauth_auth.secret import Secret
     from oauth_auth.server import AuthorizationServer
     from oauth_auth.stores.base import TokenStore
     from oauth_auth.token import Token
     from oauth_auth.transport import HttpOptions
 
 __all__ = [
+    "AuthenticatedRequest",
     "Reach",
     "TokenRequest",
     "authenticated_request",
@@ -104,24 +104,29 @@ class TokenRequest:
         if refresh_token is not None:
             params = grant.refresh_request(refresh_token)
         elif params is None:
-            params = grant.token_request() or {}
-        self._url: Final = server.token_endpoint or ""
+            params = grant.token_request(server) or {}
+        self._server: Final = server
+        self._grant: Final = grant
+        self._params: Final = params
         self._refreshing: Final = refresh_token is not None
         # After a refresh token has died, the grant's own request must not keep it.
         self._previous: Final = previous if refresh_token is not None else None
-        self._sent: Final = [
-            value
-            for value in (*params.values(), grant.client_secret)
-            if isinstance(value, SecretSource)
-        ]
-        self._request, self._method = authenticated_request(
-            server, grant, self._url, params
+        self._made: AuthenticatedRequest | None = self._make()
+
+    def _make(self) -> AuthenticatedRequest:
+        return authenticated_request(
+            self._server, self._grant, "token_endpoint", self._params
         )
 
     def send(self, reach: Reach) -> TokenAnswer:
-        """Send the request and judge what comes; never raises an error of ours."""
+        """Send the request and judge what comes; never raises an error of ours.
+
+        It may be sent again; what is good for one attempt only is made anew for that.
+        """
         try:
-            response = reach.exchange(self._request)
+            made = self._made or self._make()
+            self._made = None if made.one_time else made
+            response = reach.exchange(made.request)
         except errors.EndpointUnreachable as error:
             outcome = Outcome.UNKNOWN if error.outcome_unknown else Outcome.LATER
             return TokenAnswer(outcome, None, error, None)
@@ -129,19 +134,37 @@ class TokenRequest:
             return TokenAnswer(Outcome.REFUSED, None, error, None)
         return judge_token_response(
             response,
-            url=self._url,
+            url=made.request.url,
             now=time.time(),
-            sent=self._sent,
+            sent=made.sent,
             previous=self._previous,
-            auth_method=self._method,
+            auth_method=made.method,
             refreshing=self._refreshing,
         )
 
 
+class AuthenticatedRequest(NamedTuple):
+    """A form to be sent by POST, with what proves the client."""
+
+    request: Request
+    #: How the client proves itself (RFC 7591 name).
+    method: str
+    #: The secrets in it, to be hidden where the server repeats them.
+    sent: list[SecretSource]
+    #: Whether it is good for one attempt.
+    one_time: bool
+
+
 def authenticated_request(
-    server: AuthorizationServer, grant: Grant, url: str, params: Mapping[str, Any]
-) -> tuple[Request, str]:
-    """Return a form to be sent by POST, and how the client proves itself in it.
+    server: AuthorizationServer, grant: Grant, endpoint: str, params: Mapping[str, Any]
+) -> AuthenticatedRequest:
+    """Return a request to an endpoint, with what proves the client.
+
+    Args:
+        server: The server, with its metadata.
+        grant: Whose client it is.
+        endpoint: The metadata's name for the endpoint, which the server has.
+        params: The form.
 
     Raises:
         ConfigurationError: It cannot be built.
@@ -149,13 +172,19 @@ def authenticated_request(
     method = client_auth_from(
         grant.client_auth, server=server, has_secret=grant.client_secret is not None
     )
-    params = dict(params)
-    headers: dict[str, str | Secret] = {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "Accept": "application/json",
-    }
-    method.apply(grant.client_id, grant.client_secret, params, headers)
-    return Request("POST", url, headers, encode_form(params)), method.method
+    draft = Draft(server, endpoint, grant.client_id, grant.client_secret, params)
+    method.apply(draft)
+    form = encode_form(draft.params)
+    return AuthenticatedRequest(
+        Request("POST", draft.url, draft.headers, form, draft.certificate),
+        method.method,
+        [
+            value
+            for value in (*draft.params.values(), grant.client_secret)
+            if isinstance(value, SecretSource)
+        ],
+        draft.one_time,
+    )
 
 
 def revoke(
@@ -172,15 +201,15 @@ def revoke(
     if secret is None:
         return None
     hint = "refresh_token" if token._refresh_token else "access_token"
-    url = server.revocation_endpoint
+    params = revocation_params(secret, hint)
     try:
-        request, method = authenticated_request(
-            server, grant, url, revocation_params(secret, hint)
-        )
-        response = reach.exchange(request)
+        made = authenticated_request(server, grant, "revocation_endpoint", params)
+        response = reach.exchange(made.request)
     except errors.OAuthAuthError as error:
         return error
-    return judge_revocation_response(response, url, sent=[secret], auth_method=method)
+    return judge_revocation_response(
+        response, made.request.url, sent=made.sent, auth_method=made.method
+    )
 
 
 def find_metadata(

@@ -6,6 +6,7 @@ on: what it has begun (a refresh token spent) it also brings home (the answer sa
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -17,10 +18,10 @@ from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
     from contextvars import Context
 
-__all__ = ["Flight", "Reentered", "in_context", "join"]
+__all__ = ["Flight", "Reentered", "in_context", "join", "may_wait_for"]
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
@@ -48,6 +49,8 @@ _state = _State()
 #: Set on a flight's thread, and on those that work for it: the transport runs its own
 #: in a copy of the context.
 _inside: ContextVar[bool] = ContextVar("oauth_auth_inside_flight", default=False)
+#: The one flight that the thread of a flight may wait for nevertheless.
+_awaited: ContextVar[Hashable] = ContextVar("oauth_auth_awaited_flight", default=None)
 
 
 def _forget_after_fork() -> None:
@@ -84,7 +87,7 @@ def join(
         if flight is not None:
             # Two flights that wait for each other would also never end, so the
             # thread of any flight waits for none.
-            if _inside.get() and not background:
+            if _inside.get() and not background and _awaited.get() != key:
                 raise Reentered
             return flight
         flight = state.flights[key] = Flight(state, key, work)
@@ -102,6 +105,20 @@ def join(
         flight.interrupt()
         raise
     return flight
+
+
+@contextlib.contextmanager
+def may_wait_for(key: Hashable) -> Iterator[None]:
+    """Let a flight's thread wait for another flight, as of a login that it needs.
+
+    Args:
+        key: What that flight is about. It must never wait for this one in turn.
+    """
+    before = _awaited.set(key)
+    try:
+        yield
+    finally:
+        _awaited.reset(before)
 
 
 def in_context(context: Context, work: Callable[[], _Result]) -> _Result:

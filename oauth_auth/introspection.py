@@ -65,19 +65,20 @@ def introspect(
         EndpointUnreachable: No answer came.
         ConfigurationError: The client cannot authenticate.
     """
-    url = server.introspection_endpoint
     asked, secret = _chosen(token, now)
-    if url is None or secret is None:
+    if server.introspection_endpoint is None or secret is None:
         return None
     params = {"token": secret, "token_type_hint": asked}
-    request, method = authenticated_request(server, grant, url, params)
-    response = reach.exchange(request)
+    made = authenticated_request(server, grant, "introspection_endpoint", params)
+    response = reach.exchange(made.request)
     members = parse(response)
-    hidden = spellings([secret, grant.client_secret])
+    hidden = spellings(made.sent)
     active = members.get("active") if members is not None else None
     if not is_success(response) or members is None or not isinstance(active, bool):
         refusal = Refusal(response, members, hidden, refreshing=False)
-        raise refusal.error(url, "introspection_endpoint", auth_method=method)
+        raise refusal.error(
+            made.request.url, "introspection_endpoint", auth_method=made.method
+        )
     return Introspection(
         asked, active, seconds(members.get("exp")), _said(members, hidden)
     )

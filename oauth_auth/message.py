@@ -9,7 +9,16 @@ if TYPE_CHECKING:
 
     from oauth_auth.secret import Secret
 
-__all__ = ["Request", "Response"]
+__all__ = ["Certificate", "Request", "Response"]
+
+
+class Certificate(NamedTuple):
+    """Where a client's TLS certificate is; the files are read for each exchange."""
+
+    #: The path of the certificate (PEM), with its chain if it needs one.
+    path: str
+    #: The path of its private key; None where that is in the same file.
+    key_path: str | None = None
 
 
 class Request(NamedTuple):
@@ -20,6 +29,8 @@ class Request(NamedTuple):
     headers: Mapping[str, str | Secret]
     #: The encoded form, ASCII; None for GET.
     body: Secret | None = None
+    #: What this client shows in the TLS handshake (RFC 8705).
+    certificate: Certificate | None = None
 
 
 @final

@@ -35,6 +35,16 @@ _GRANT_ENDED_REFRESHING: Final = _GRANT_ENDED | {"invalid_code"}
 #: Statuses that say that the request was not processed (RFC 9110, RFC 6585).
 LATER: Final = frozenset({408, 429, 503})
 
+_CLIENT_REMEDIES: Final = {
+    "client_secret_jwt": "check client_id, client_secret and this machine's clock, or "
+    'try ClientSecretJWT(audience="issuer")',
+    "private_key_jwt": "check client_id, that the server has the key's public part "
+    'under its key_id, and this machine\'s clock, or try audience="issuer"',
+    "self_signed_tls_client_auth": "check client_id, and that the server has this "
+    "certificate on record",
+    "tls_client_auth": "check client_id, and that the server knows the certificate's "
+    "subject and its CA",
+}
 _NEXT_STEPS: Final = {
     "invalid_request": "check the parameters that this client sends",
     "invalid_scope": "ask for a scope that this client may have",
@@ -223,8 +233,10 @@ class Refusal:
 def _client_remedy(auth_method: str) -> str:
     if auth_method == "none":
         return "no client secret was sent; pass client_secret if the client has one"
-    other = "basic" if auth_method == "client_secret_post" else "post"
     tried = f"{auth_method} was tried: " if auth_method else ""
+    if auth_method in _CLIENT_REMEDIES:
+        return f"{tried}{_CLIENT_REMEDIES[auth_method]}"
+    other = "basic" if auth_method == "client_secret_post" else "post"
     return (
         f"{tried}check client_id and client_secret, or try "
         f'client_auth="client_secret_{other}"'

@@ -372,13 +372,15 @@ class TokenSource:
             server = find_metadata(
                 terms.grant.server, self.store, terms.identifier, terms.reach
             )
-            answer = TokenRequest(server, terms.grant, None, None).send(terms.reach)
-            if answer.token is None or answer.error is not None:
-                raise answer.error or errors.ServerError("no token came")
         except errors.OAuthAuthError as error:
-            self.mark = hold(error, self.mark, generation, None)
-            self._be_quiet(error)
+            self._hold(error, generation)
             raise
+        # No hold if it cannot be built: what a machine presents may be back at once.
+        answer = TokenRequest(server, terms.grant, None, None).send(terms.reach)
+        if answer.token is None or answer.error is not None:
+            failure: Any = answer.error or errors.ServerError("no token came")
+            self._hold(failure, generation)
+            raise failure
         token = answer.token
         told = self.held.rejections if self.held else ()
         record = Record(
@@ -389,6 +391,10 @@ class TokenSource:
         held = self._adopt(record)
         assert held is not None  # noqa: S101  # the token is newer and presentable
         return held
+
+    def _hold(self, error: Any, generation: int) -> None:
+        self.mark = hold(error, self.mark, generation, None)
+        self._be_quiet(error)
 
     def _be_quiet(self, error: Any) -> None:
         mark = self.mark

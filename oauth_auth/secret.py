@@ -13,6 +13,9 @@ from typing import Final, NoReturn, Protocol, final, runtime_checkable
 
 __all__ = ["FromEnv", "FromFile", "Secret", "SecretSource"]
 
+#: How often a file is looked for.
+_TRIES: Final = 3
+
 
 @runtime_checkable
 class SecretSource(Protocol):
@@ -134,7 +137,7 @@ class FromFile(_Reference):
             ConfigurationError: The file cannot be read, or is empty.
         """
         try:
-            value = Secret(_without_newline(Path(self.name).read_text("utf-8")))
+            value = Secret(_content(self.name).removesuffix("\n").removesuffix("\r"))
         except (OSError, UnicodeDecodeError) as error:
             # Outside the clause: a UnicodeDecodeError holds the file's content.
             failure = f"cannot be read: {error}"
@@ -150,8 +153,15 @@ class FromFile(_Reference):
         )
 
 
-def _without_newline(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")
+def _content(path: str) -> str:
+    for _ in range(_TRIES - 1):
+        try:
+            return Path(path).read_text("utf-8")
+        except FileNotFoundError:
+            # Kubernetes replaces mounted files by moving a symlink and removing where
+            # it led to: who was on the way there finds nothing.
+            continue
+    return Path(path).read_text("utf-8")
 
 
 def as_source(value: str | SecretSource | None) -> SecretSource | None:

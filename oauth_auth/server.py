@@ -119,6 +119,25 @@ class AuthorizationServer:
             return ()
         return tuple(method for method in methods if isinstance(method, str))
 
+    def mtls_endpoint(self, name: str) -> str | None:
+        """Return an endpoint for clients that show a certificate (RFC 8705 section 5).
+
+        Args:
+            name: The metadata's name for it, such as ``"token_endpoint"``.
+
+        Returns:
+            None if it has none of its own for them.
+
+        Raises:
+            ConfigurationError: It is not an https URL.
+        """
+        aliases = self.metadata.get("mtls_endpoint_aliases")
+        url = aliases.get(name) if isinstance(aliases, dict) else None
+        if not isinstance(url, str) or not url:
+            return None
+        check_url(url, f"{name} in mtls_endpoint_aliases", allow_http=self.allow_http)
+        return url
+
     def metadata_urls(self) -> tuple[str, ...]:
         """Where the metadata may be: RFC 8414 section 3, then OpenID Connect."""
         if self.issuer is None:

@@ -293,7 +293,7 @@ class TokenAuth:
     async def _aresolved(self) -> TokenSource:
         # Only what touches the disk is worth a thread.
         if self._source is None and (
-            self._store not in _identifiers or self._grant.needs_person
+            self._store not in _identifiers or self._grant.takes_time
         ):
             await in_thread(self._resolved)
         return self._resolved()

@@ -73,7 +73,7 @@ class Turn:
             return held
         source._raise_if_marked(record, self._terms)
         refresh_token = self._grant.refresh_token_of(record.token)
-        if refresh_token is None and self._grant.token_request() is None:
+        if refresh_token is None and self._grant.needs_person:
             raise errors.LoginRequired(
                 f"no refresh token is kept for {self._grant!r}; {self._grant.remedy}"
             )
@@ -260,7 +260,7 @@ class Turn:
         other = self._grant.refresh_token_of(again.token)
         if other is not None and other.reveal() != refresh_token.reveal():
             return self._ask(server, again, other)
-        if self._grant.token_request() is not None and not self._grant.needs_person:
+        if not self._grant.needs_person:
             return self._ask(server, record._replace(journal=None), None)
         cause: Any = answer.error
         error = errors.LoginRequired(

@@ -9,16 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oauth_auth import ClientCredentials
 from oauth_auth.client_auth import (
     ClientAuth,
     ClientSecretBasic,
+    ClientSecretJWT,
     ClientSecretPost,
+    Draft,
     NoClientAuth,
+    PrivateKeyJWT,
+    SelfSignedTLSClientAuth,
+    TLSClientAuth,
     client_auth_from,
 )
 from oauth_auth.errors import ConfigurationError
 from oauth_auth.protocol import encode_form
-from oauth_auth.secret import FromEnv, Secret
+from oauth_auth.secret import FromEnv, FromFile, Secret
 from oauth_auth.server import AuthorizationServer
 
 
@@ -32,9 +38,12 @@ def server(*methods):
 
 
 def applied(auth, client_id="id", client_secret=None):
-    params, headers = {"grant_type": "x"}, {}
-    auth.apply(client_id, client_secret, params, headers)
-    return params, headers
+    """Return the parameters and header fields that a method adds."""
+    draft = Draft(server(), "token_endpoint", client_id, client_secret, {})
+    before = dict(draft.headers)
+    auth.apply(draft)
+    added = {k: v for k, v in draft.headers.items() if k not in before}
+    return draft.params, added
 
 
 def test_m50_exact_header():
@@ -43,7 +52,7 @@ def test_m50_exact_header():
     assert headers["Authorization"].reveal() == (
         "Basic MVBwRyUyRlErMTp6JTJGdFo5VndGJTJCWiUzQVglM0Q="
     )
-    assert params == {"grant_type": "x"}
+    assert params == {}
 
 
 def test_m50_raw():
@@ -83,7 +92,6 @@ def test_post_round_trip(client_id, client_secret):
     assert headers == {}
     assert isinstance(params["client_secret"], Secret)
     assert parse_qs(encode_form(params).reveal(), strict_parsing=True) == {
-        "grant_type": ["x"],
         "client_id": [client_id],
         "client_secret": [client_secret],
     }
@@ -91,20 +99,25 @@ def test_post_round_trip(client_id, client_secret):
 
 def test_none_names_the_client():
     """A public client sends its id in the form, and nothing else."""
-    assert applied(NoClientAuth()) == ({"grant_type": "x", "client_id": "id"}, {})
+    assert applied(NoClientAuth()) == ({"client_id": "id"}, {})
 
 
-@pytest.mark.parametrize("auth", [ClientSecretBasic(), ClientSecretPost()])
+@pytest.mark.parametrize(
+    "auth", [ClientSecretBasic(), ClientSecretPost(), ClientSecretJWT()]
+)
 @pytest.mark.parametrize("missing", [None, Secret("")])
 def test_m25_no_secret(auth, missing):
     """M25: a confidential method without a secret is the caller's mistake."""
-    params, headers = {}, {}
+    draft = Draft(server(), "token_endpoint", "id", missing, {})
+    before = dict(draft.headers)
     with pytest.raises(ConfigurationError, match=rf"^{auth.method} needs a client_sec"):
-        auth.apply("id", missing, params, headers)
-    assert (params, headers) == ({}, {})
+        auth.apply(draft)
+    assert (draft.params, draft.headers) == ({}, before)
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+@pytest.mark.parametrize(
+    "method", ["client_secret_basic", "client_secret_post", "client_secret_jwt"]
+)
 def test_m25_no_secret_when_chosen(method):
     """M25: it is told before a request is made, with the server's name."""
     with pytest.raises(
@@ -133,6 +146,8 @@ def test_secret_that_is_no_text(monkeypatch):
         ((), False, NoClientAuth()),
         (("client_secret_post", "client_secret_basic"), True, ClientSecretBasic()),
         (("private_key_jwt", "client_secret_post"), True, ClientSecretPost()),
+        (("client_secret_jwt", "client_secret_post"), True, ClientSecretPost()),
+        (("private_key_jwt", "client_secret_jwt"), True, ClientSecretJWT()),
         (("client_secret_post", "none"), True, ClientSecretPost()),
         (("client_secret_basic", "none"), False, NoClientAuth()),
         (("client_secret_basic",), False, NoClientAuth()),
@@ -157,6 +172,7 @@ def test_metadata_without_a_usable_method():
     [
         ("client_secret_basic", ClientSecretBasic()),
         ("client_secret_post", ClientSecretPost()),
+        ("client_secret_jwt", ClientSecretJWT()),
         ("none", NoClientAuth()),
     ],
 )
@@ -167,21 +183,51 @@ def test_chosen_by_name(name, expected):
     assert found.method == name
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("private_key_jwt", "not supported yet"),
-        ("tls_client_auth", "not supported yet"),
-        ("basic", "not known"),
-    ],
-)
-def test_unknown_name(name, why):
+def test_unknown_name():
     """A name that does not work is answered with those that do."""
     with pytest.raises(
         ConfigurationError,
-        match=f"{name}' is {why}; known are client_secret_basic, client_secret_post, n",
+        match="'basic' is not known; known are client_secret_basic, client_secret_pos",
     ):
-        client_auth_from(name, server=server(), has_secret=True)
+        client_auth_from("basic", server=server(), has_secret=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("private_key_jwt", r"PrivateKeyJWT\(key\)"),
+        ("tls_client_auth", r"TLSClientAuth\(certificate, key\)"),
+        ("self_signed_tls_client_auth", r"SelfSignedTLSClientAuth\(certificate, key\)"),
+    ],
+)
+def test_a_name_that_is_not_enough(name, needed):
+    """Where a key is needed, the error says how it is given."""
+    with pytest.raises(ConfigurationError, match=f"client_auth={needed}"):
+        client_auth_from(name, server=server(), has_secret=False)
+
+
+@pytest.mark.parametrize(
+    "auth", [PrivateKeyJWT(FromEnv("KEY")), TLSClientAuth("c.pem")], ids=repr
+)
+def test_never_two_at_once(auth):
+    """A secret beside a key is refused before anything is sent (RFC 6749 2.3)."""
+    with pytest.raises(ConfigurationError, match="in one way at a time"):
+        client_auth_from(auth, server=server(), has_secret=True)
+    assert client_auth_from(auth, server=server(), has_secret=False) is auth
+
+
+@pytest.mark.parametrize(
+    "name", ["client_secret", "client_assertion", "client_assertion_type"]
+)
+def test_no_second_proof_among_the_extra_parameters(name):
+    """What proves the client comes from one place (RFC 6749 section 2.3)."""
+    with pytest.raises(ConfigurationError, match=f"extra holds {name}, which proves"):
+        ClientCredentials(
+            "https://auth.example.com",
+            client_id="id",
+            client_secret="s",
+            extra={name: "x"},
+        )
 
 
 @pytest.mark.parametrize("wrong", [ClientSecretBasic, 5, object()])
@@ -197,8 +243,8 @@ def test_own_object():
     class Signed:
         method = "private_key_jwt"
 
-        def apply(self, client_id, client_secret, params, headers):
-            params["client_assertion"] = Secret("jwt")
+        def apply(self, draft):
+            draft.params["client_assertion"] = Secret("jwt")
 
     mine = Signed()
     assert isinstance(mine, ClientAuth)
@@ -211,7 +257,16 @@ _ALL = [
     ClientSecretBasic(),
     ClientSecretBasic(raw=True),
     ClientSecretPost(),
+    ClientSecretJWT(),
+    ClientSecretJWT(audience="issuer"),
     NoClientAuth(),
+    PrivateKeyJWT(FromEnv("KEY")),
+    PrivateKeyJWT(FromEnv("KEY"), algorithm="PS256", key_id="k", lifetime=60.0),
+    PrivateKeyJWT(FromFile("/key")),
+    TLSClientAuth(),
+    TLSClientAuth("c.pem"),
+    TLSClientAuth("c.pem", "k.pem"),
+    SelfSignedTLSClientAuth("c.pem"),
 ]
 
 

@@ -155,3 +155,32 @@ def test_work_in_the_callers_context_is_known_to_be_inside():
     result_of(flight.join(KEY, outer))
     assert seen == ["the caller's"]
     assert flight.join(KEY, work).wait() == "done"
+
+
+def test_a_flight_waits_for_the_one_that_it_may_wait_for():
+    """A login that another one depends on is waited for; no other flight is."""
+    go_on = threading.Event()
+    said = []
+
+    def slow(_):
+        assert go_on.wait(LIMIT)
+        return "needed"
+
+    needed = flight.join("needed", slow)
+    other = flight.join("other", slow)
+
+    def outer(_):
+        with flight.may_wait_for("needed"):
+            for key in (KEY, "other"):
+                with pytest.raises(flight.Reentered):
+                    flight.join(key, work)
+            under_way = flight.join("needed", work)
+            go_on.set()
+            said.append(under_way.wait())
+        with pytest.raises(flight.Reentered):
+            flight.join(KEY, work)
+        return "done"
+
+    assert result_of(flight.join(KEY, outer)) == "done"
+    assert said == ["needed"]
+    assert {result_of(needed), result_of(other)} == {"needed"}

@@ -33,6 +33,9 @@ LAYERS = [
     "answer",
     "refusal",
     "protocol",
+    "flight",
+    "presented",
+    "signing",
     "client_auth",
     "id_token",
     "transport",
@@ -43,7 +46,6 @@ LAYERS = [
     "device_authorization",
     "introspection",
     "grants",
-    "flight",
     "held",
     "rejections",
     "turn",
@@ -255,7 +257,7 @@ def test_every_test_says_what_it_shows():
     assert seen > 500
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/login.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/login.md", "docs/machines.md"])
 def test_the_python_in_the_documents_is_python(name):
     """Each example compiles, and what it imports from us is there."""
     text = (ROOT / name).read_text("utf-8")

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +127,24 @@ def test_only_literals_are_wrapped():
     assert as_source(None) is None
     for source in (FromEnv("A"), FromFile("a"), Secret("a")):
         assert as_source(source) is source
+
+
+def test_a_file_that_is_being_replaced(tmp_path, monkeypatch):
+    """Where a symlink moved just then, the file is looked for again."""
+    file = tmp_path / "secret"
+    file.write_text("new\n")
+    real, missed = Path.read_text, []
+
+    def read_text(self, encoding):
+        if len(missed) < 2:
+            missed.append(self)
+            raise FileNotFoundError(2, "No such file or directory", str(self))
+        return real(self, encoding)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert FromFile(str(file)).reveal() == "new"
+    assert len(missed) == 2
+    missed.append(None)
+    file.unlink()
+    with pytest.raises(errors.ConfigurationError, match="No such file"):
+        FromFile(str(file)).reveal()

@@ -168,6 +168,7 @@ def _reference(given: dict[str, Any], *, kept: bool) -> dict[str, Any] | None:
 def _complete(name: str, table: dict[str, Any]) -> None:
     """Say what is missing for a login; a preset may have the profile's name."""
     from oauth_auth.presets import PRESETS
+    from oauth_auth.profiles.profile import CLIENT_OPTIONAL
 
     nowhere = {"preset", "issuer", "token_endpoint"}.isdisjoint(table)
     if nowhere and name in PRESETS:
@@ -177,7 +178,7 @@ def _complete(name: str, table: dict[str, Any]) -> None:
             f"there is no profile {name} yet, so say which server it is: --issuer URL, "
             "or --preset P; known are " + ", ".join(sorted(PRESETS))
         )
-    if "client_id" not in table:
+    if "client_id" not in table and table.get("grant") not in CLIENT_OPTIONAL:
         raise click.UsageError(
             "--client-id is missing: what the server calls this application, from "
             "where you have registered it"

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["profiles"]
 
-_SECRETS: Final = ("client_secret", "refresh_token")
 #: Where a secret is, by the kind of its reference.
 _PLACES: Final = {
     "env": "in the variable {}",
@@ -157,6 +156,7 @@ def remove(name: str, *, keep_login: bool) -> int:
       6  the token store or the file of profiles cannot be written
     """  # noqa: D301  # click looks for the backspace character
     from oauth_auth.profiles import Profiles, forget_client_secret
+    from oauth_auth.profiles.values import SECRETS
 
     kept = Profiles()
     if keep_login:
@@ -174,7 +174,7 @@ def remove(name: str, *, keep_login: bool) -> int:
     else:
         auth = auth_for(profile)
         code = log_out(name, auth)
-        for key in _SECRETS:
+        for key in SECRETS:
             forget_client_secret(auth._store, name, key=key)
     kept.remove(name)
     say(f"{name}: removed.")
@@ -214,7 +214,9 @@ def _text(value: Any) -> str:
 
 def _setting(key: str, value: Any) -> str:
     """Return a setting in words; of a secret the place."""
-    if key not in _SECRETS:
+    from oauth_auth.profiles.values import SECRETS
+
+    if key not in SECRETS:
         return _text(value)
     ((kind, name),) = value.items()
     return clean(_PLACES[kind].format(name))

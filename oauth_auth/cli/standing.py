@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oauth_auth import OAuthAuth
+    from oauth_auth.grants.base import Grant
     from oauth_auth.secret import Secret
     from oauth_auth.stores.base import Mark, Record
     from oauth_auth.token import Token
@@ -37,7 +38,7 @@ class Standing(NamedTuple):
     client_id: str
     grant: str
     account: str | None
-    #: Who logged in, as the ID token says.
+    #: Who logged in, as the ID token says, or for whom a machine asks.
     who: str | None
     scope: str | None
     #: Seconds since the epoch.
@@ -112,7 +113,7 @@ def standing_of(profile: str, auth: OAuthAuth, now: float) -> Standing:
         client_id=grant.client_id,
         grant=grant.grant_type.rpartition(":")[2],
         account=auth._account,
-        who=_who(token._id_token) if token is not None else None,
+        who=(_who(token._id_token) if token is not None else None) or _machine(grant),
         scope=(token.scope or grant.scope) if token is not None else grant.scope,
         expires_at=token.expires_at if token is not None else None,
         obtained_at=token.obtained_at if token is not None else None,
@@ -127,6 +128,12 @@ def standing_of(profile: str, auth: OAuthAuth, now: float) -> Standing:
         store=str(getattr(auth._store, "path", auth._store)),
         record=record_id,
     )
+
+
+def _machine(grant: Grant) -> str | None:
+    about = grant.about(None)
+    names = ("username", "subject", "issuer")
+    return next((about[name] for name in names if name in about), None)
 
 
 def _state(

@@ -107,7 +107,7 @@ class _Report:
         facts(
             [
                 ("server", found.server, ""),
-                ("client", f"{found.client_id} ({found.grant})", ""),
+                ("client", f"{found.client_id or 'none'} ({found.grant})", ""),
                 ("account", found.account or "", ""),
                 ("who", found.who or "", ""),
                 ("scope", found.scope or "", ""),

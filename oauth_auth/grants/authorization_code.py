@@ -83,7 +83,7 @@ class AuthorizationCode(Grant):
                     "network in clear; use https"
                 )
 
-    def token_request(self) -> None:
+    def token_request(self, server: AuthorizationServer) -> None:
         """Return None: without a refresh token a person has to log in again."""
 
     def code_request(

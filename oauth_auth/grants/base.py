@@ -6,7 +6,9 @@ import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, Self, TypedDict
 from urllib.parse import urlsplit
 
+from oauth_auth.client_auth import client_key_of
 from oauth_auth.lazy_errors import errors
+from oauth_auth.presented import takes_time
 from oauth_auth.protocol import merge_params
 from oauth_auth.secret import SecretSource, as_source
 from oauth_auth.server import AuthorizationServer
@@ -17,22 +19,30 @@ if TYPE_CHECKING:
     from oauth_auth.client_auth import ClientAuth
     from oauth_auth.token import Token
 
-__all__ = ["ClientOptions", "Grant"]
+__all__ = ["ClientOptions", "Grant", "SharedOptions"]
+
+#: The parameters by which a client proves itself.
+_PROOFS: Final = ("client_secret", "client_assertion", "client_assertion_type")
 
 
-class ClientOptions(TypedDict, total=False):
-    """The keyword arguments of every grant; `Grant` describes them."""
+class SharedOptions(TypedDict, total=False):
+    """The keyword arguments of grants that may do without a client."""
 
-    client_id: Required[str]
     client_secret: str | SecretSource | None
     client_auth: str | ClientAuth | None
     scope: str | Iterable[str] | None
-    audience: str | None
+    audience: str | Iterable[str] | None
     resource: str | Iterable[str] | None
     extra: Mapping[str, str] | None
     refresh_scope: str | None
     token_endpoint: str | None
     allow_http: bool
+
+
+class ClientOptions(SharedOptions, total=False):
+    """The keyword arguments of every grant; `Grant` describes them."""
+
+    client_id: Required[str]
 
 
 class Grant:
@@ -41,13 +51,15 @@ class Grant:
     Args:
         server: The issuer URL of the authorization server, or an
             `AuthorizationServer`.
-        client_id: The client's identifier (RFC 6749 section 2.2).
+        client_id: The client's identifier (RFC 6749 section 2.2). Some grants do
+            without, where the server does.
         client_secret: Its secret: the text, or `FromEnv` or `FromFile`.
         client_auth: How the client authenticates, by its RFC 7591 name or as an
             object of `oauth_auth.client_auth`; by default what the server's metadata
             names, else ``"client_secret_basic"``, or ``"none"`` without a secret.
         scope: The scope to ask for: space-separated text, or a list.
-        audience: The audience to ask for, on servers that know this parameter.
+        audience: The audience to ask for, or several, on servers that know this
+            parameter.
         resource: The resource indicator, or several (RFC 8707).
         extra: Further parameters of the token request.
         refresh_scope: The scope to send with a refresh. By default none, which means
@@ -63,6 +75,8 @@ class Grant:
     grant_type: ClassVar[str]
     #: Whether only a person can get the first token, so that losing it matters.
     needs_person: ClassVar[bool]
+    #: Whether no request goes without a client_id.
+    needs_client: ClassVar[bool] = True
     #: The profile whose grant this is, where a person logs in: each has its own login.
     _profile: str | None = None
     #: What to run for a new login, where the command line makes it.
@@ -76,7 +90,7 @@ class Grant:
         client_secret: str | SecretSource | None = None,
         client_auth: str | ClientAuth | None = None,
         scope: str | Iterable[str] | None = None,
-        audience: str | None = None,
+        audience: str | Iterable[str] | None = None,
         resource: str | Iterable[str] | None = None,
         extra: Mapping[str, str] | None = None,
         refresh_scope: str | None = None,
@@ -94,7 +108,8 @@ class Grant:
                 "token_endpoint= and allow_http= belong into the AuthorizationServer "
                 "that was passed"
             )
-        if not client_id:
+        proves_itself = client_secret is not None or client_auth not in (None, "none")
+        if not client_id and (self.needs_client or proves_itself):
             raise errors.ConfigurationError(
                 f"no client_id given for {server.name}; it is what the server calls "
                 "this application (RFC 6749 section 2.2)"
@@ -104,12 +119,21 @@ class Grant:
                 f"the client_secret of {client_id} at {server.name} is empty; leave "
                 "it out for a public client, or check where it is read from"
             )
+        for name in _PROOFS:
+            if name in (extra or {}):
+                # RFC 6749 section 2.3: no two in one request.
+                raise errors.ConfigurationError(
+                    f"extra holds {name}, which proves the client; use client_secret= "
+                    "or client_auth= for that"
+                )
         self.server: Final = server
         self.client_id: Final = client_id
         self.client_secret: Final = client_secret
         self.client_auth: Final = client_auth
         self.scope: Final = _joined(scope)
-        self.audience: Final = audience
+        self.audience: Final = (
+            audience if audience is None or isinstance(audience, str) else [*audience]
+        )
         self.resource: Final = _checked(_listed(resource))
         self.extra: Final = dict(extra or {})
         self.refresh_scope: Final = refresh_scope
@@ -122,11 +146,18 @@ class Grant:
             ConfigurationError: Something is missing.
         """
 
-    def token_request(self) -> dict[str, Any] | None:
+    def token_request(self, server: AuthorizationServer) -> dict[str, Any] | None:
         """Return the parameters of the grant's own token request.
 
+        Args:
+            server: The grant's server, with its metadata.
+
         Returns:
-            None if it has none, and only a refresh token can get the next token.
+            None if it has none, and only a refresh token can get the next token: if
+            it needs a person.
+
+        Raises:
+            ConfigurationError: What it presents is missing, or cannot be read.
         """
         raise NotImplementedError
 
@@ -147,9 +178,13 @@ class Grant:
     def inputs(self, account: str | None) -> dict[str, Any]:
         """Return everything that can change which token is issued.
 
-        Who does not know the client's secret does not get a token that nobody had to
-        log in for, so the secret counts there; where a person logged in, a replaced
-        secret must not lose the login.
+        Who does not know the client's secret, or have its key, does not get a token
+        that nobody had to log in for, so it counts there; where a person logged in, a
+        replaced one must not lose the login.
+
+        Raises:
+            ConfigurationError: Nothing tells whose token it would be, and there is no
+                account; or a secret cannot be read.
         """
         return {
             "server": self.server.name,
@@ -157,14 +192,28 @@ class Grant:
             "grant_type": self.grant_type,
             "account": account,
             "scope": sorted(set((self.scope or "").split())),
-            "audience": self.audience,
+            "audience": self.audience
+            if self.audience is None or isinstance(self.audience, str)
+            else sorted(self.audience),
             "resource": sorted(self.resource),
             "extra": self.extra,
             "client_secret": None if self.needs_person else self.client_secret,
             # Who has two profiles with the same settings has two logins, perhaps of
             # two people.
             "profile": self._profile,
+            "client_key": None
+            if self.needs_person
+            else client_key_of(self.client_auth, account),
         }
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether `inputs` may ask more than memory and a file, so not on a loop."""
+        return (
+            self.needs_person
+            or takes_time(self.client_secret)
+            or takes_time(getattr(self.client_auth, "credential", None))
+        )
 
     def about(self, account: str | None) -> dict[str, str]:
         """Return what a person wants to see of a record."""

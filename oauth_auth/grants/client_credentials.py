@@ -10,6 +10,7 @@ from oauth_auth.protocol import merge_params
 
 if TYPE_CHECKING:
     from oauth_auth.secret import SecretSource
+    from oauth_auth.server import AuthorizationServer
     from oauth_auth.token import Token
 
 __all__ = ["ClientCredentials"]
@@ -47,7 +48,7 @@ class ClientCredentials(Grant):
                 "not set"
             )
 
-    def token_request(self) -> dict[str, Any]:
+    def token_request(self, server: AuthorizationServer) -> dict[str, Any]:  # noqa: ARG002  # the base class needs it
         """Return the parameters of RFC 6749 section 4.4.2."""
         standard = {
             "grant_type": "client_credentials",

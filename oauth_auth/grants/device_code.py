@@ -9,6 +9,7 @@ from oauth_auth.protocol import merge_params
 
 if TYPE_CHECKING:
     from oauth_auth.secret import SecretSource
+    from oauth_auth.server import AuthorizationServer
 
 __all__ = ["DeviceCode"]
 
@@ -29,7 +30,7 @@ class DeviceCode(Grant):
     grant_type = "urn:ietf:params:oauth:grant-type:device_code"
     needs_person = True
 
-    def token_request(self) -> None:
+    def token_request(self, server: AuthorizationServer) -> None:
         """Return None: without a refresh token a person has to log in again."""
 
     def authorization_request(self) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class RefreshToken(Grant):
             )
         return Token(None, refresh_token=text, expires_at=0.0, obtained_at=0.0)
 
-    def token_request(self) -> None:
+    def token_request(self, server: AuthorizationServer) -> None:
         """Return None: without a refresh token there is no next token."""
 
     @property

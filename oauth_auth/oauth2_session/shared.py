@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     import requests
 
+    from oauth_auth.client_auth import Draft
     from oauth_auth.held import Held
     from oauth_auth.oauth2_session.session import OAuth2Session
-    from oauth_auth.protocol import Param
     from oauth_auth.renewal import Terms
     from oauth_auth.secret import SecretSource
     from oauth_auth.stores.base import TokenStore
@@ -60,13 +60,7 @@ class _BySession:
 
     method: ClassVar[str] = "none"
 
-    def apply(
-        self,
-        client_id: str,
-        client_secret: SecretSource | None,
-        params: dict[str, Param],
-        headers: dict[str, str | Secret],
-    ) -> None:
+    def apply(self, draft: Draft) -> None:
         """Add nothing."""
 
 

@@ -10,6 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from oauth_auth.client_auth.choice import CLIENT_AUTH_NAMES
 from oauth_auth.lazy_errors import errors
 from oauth_auth.presets import PRESETS
 from oauth_auth.profiles.file import Profiles
@@ -42,12 +43,33 @@ _KINDS: Final = {
     "CLIENT_SECRET": "secret",
     "CLIENT_SECRET_FILE": "file",
     "CLIENT_AUTH": "text",
+    "PRIVATE_KEY": "secret",
+    "PRIVATE_KEY_FILE": "file",
+    "KEY_ID": "text",
+    "SIGNING_ALGORITHM": "text",
+    "CERTIFICATE": "text",
+    "CERTIFICATE_KEY": "text",
     "SCOPE": "text",
     "AUDIENCE": "text",
     "RESOURCE": "list",
     "REDIRECT_URIS": "list",
     "REFRESH_TOKEN": "secret",
     "REFRESH_TOKEN_FILE": "file",
+    "ASSERTION": "secret",
+    "ASSERTION_FILE": "file",
+    "ASSERTION_ISSUER": "text",
+    "ASSERTION_AUDIENCE": "text",
+    "SUBJECT": "text",
+    "SUBJECT_TOKEN": "secret",
+    "SUBJECT_TOKEN_FILE": "file",
+    "SUBJECT_TOKEN_TYPE": "text",
+    "ACTOR_TOKEN": "secret",
+    "ACTOR_TOKEN_FILE": "file",
+    "ACTOR_TOKEN_TYPE": "text",
+    "REQUESTED_TOKEN_TYPE": "text",
+    "USERNAME": "text",
+    "PASSWORD": "secret",
+    "PASSWORD_FILE": "file",
     "ALLOWED_ORIGINS": "list",
     "ACCOUNT": "text",
     "STORE": "text",
@@ -65,7 +87,14 @@ _QUOTABLE: Final = 6
 _CHOICES: Final = {
     "grant": GRANTS,
     "preset": tuple(PRESETS),
-    "client_auth": ("client_secret_basic", "client_secret_post", "none"),
+    "client_auth": CLIENT_AUTH_NAMES,
+}
+#: Settings that only one grant has use for.
+_TELLING: Final = {
+    "refresh_token": "refresh_token",
+    "subject_token": "token_exchange",
+    "assertion": "jwt_bearer",
+    "password": "password",
 }
 _FLAGS: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -94,7 +123,7 @@ def from_environment(prefix: str) -> tuple[Profile | str, dict[str, Any]]:
             f"no environment variable says what to do: set {prefix}PROFILE, or "
             f"{prefix}ISSUER, {prefix}CLIENT_ID and what else the grant needs"
         )
-    for name in ("CLIENT_SECRET", "REFRESH_TOKEN"):
+    for name in (name for name, kind in _KINDS.items() if kind == "secret"):
         if name in found and f"{name}_FILE" in found:
             raise errors.ConfigurationError(
                 f"{prefix}{name} and {prefix}{name}_FILE are both set; unset one"
@@ -225,7 +254,9 @@ def _value(name: str, text: str, prefix: str) -> Any:
 
 
 def _guessed(table: Mapping[str, Any]) -> str:
-    if "refresh_token" in table:
-        return "refresh_token"
-    # In a place without a person, a client with a secret acts as itself.
-    return "client_credentials" if "client_secret" in table else "authorization_code"
+    for name, grant in _TELLING.items():
+        if name in table:
+            return grant
+    # In a place without a person, a client with a secret or key acts as itself.
+    proofs = {"client_secret", "private_key", "certificate"}
+    return "authorization_code" if proofs.isdisjoint(table) else "client_credentials"

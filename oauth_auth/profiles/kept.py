@@ -102,6 +102,11 @@ class FromStore:
         self.profile: Final = profile
         self.key: Final = key
 
+    @property
+    def name(self) -> str:
+        """Whose secret it is, and which."""
+        return f"{self.profile}:{self.key}"
+
     def reveal(self) -> str:
         """Return the secret.
 

@@ -11,39 +11,59 @@ from oauth_auth.client_auth import client_auth_from
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import Origins
 from oauth_auth.presets import PARAMETERS, PRESETS, Preset
+from oauth_auth.profiles.building import built
 from oauth_auth.profiles.references import SecretReference, own_path
 from oauth_auth.profiles.spelling import refuse_unknown
 from oauth_auth.profiles.values import READERS, check_kinds
-from oauth_auth.server import AuthorizationServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oauth_auth.grants.base import Grant
+    from oauth_auth.server import AuthorizationServer
     from oauth_auth.stores.file import FileStore
 
-__all__ = ["GRANTS", "Profile"]
+__all__ = ["CLIENT_OPTIONAL", "GRANTS", "Profile"]
 
 GRANTS: Final = (
     "authorization_code",
     "client_credentials",
     "device_code",
+    "jwt_bearer",
+    "password",
     "refresh_token",
+    "token_exchange",
 )
 #: Where a person logs in, for the grants for which `oauth-auth login NAME` does that.
 _PAGES: Final = {
     "authorization_code": "authorization_endpoint",
     "device_code": "device_authorization_endpoint",
 }
+#: Those that do without a client where the server does.
+CLIENT_OPTIONAL: Final = ("jwt_bearer", "password", "token_exchange")
+#: Settings that mean something for some grants alone.
+_ONLY: Final = {
+    "refresh_token": ("refresh_token",),
+    "redirect_uris": ("authorization_code",),
+    "authorization_extra": ("authorization_code",),
+    "assertion": ("jwt_bearer",),
+    "assertion_issuer": ("jwt_bearer",),
+    "subject": ("jwt_bearer",),
+    "claims": ("jwt_bearer",),
+    "subject_token": ("token_exchange",),
+    "subject_token_type": ("token_exchange",),
+    "actor_token": ("token_exchange",),
+    "actor_token_type": ("token_exchange",),
+    "requested_token_type": ("token_exchange",),
+    "username": ("password",),
+    "password": ("password",),
+}
+#: What some grants cannot do without.
+_NEEDED: Final = {
+    "password": ("username", "password"),
+    "token_exchange": ("subject_token",),
+}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_ENDPOINTS: Final = (
-    "token_endpoint",
-    "authorization_endpoint",
-    "device_authorization_endpoint",
-    "revocation_endpoint",
-    "introspection_endpoint",
-    "jwks_uri",
-)
 
 
 @final
@@ -67,7 +87,12 @@ class Profile:
         issuer: The authorization server's issuer URL. The preset's endpoints are not
             used then.
         client_secret: A `SecretReference`, or how one is written in TOML.
-        refresh_token: The same, for the grant ``refresh_token`` alone.
+        private_key: The same, for what this client signs; so are `refresh_token`,
+            `assertion`, `subject_token`, `actor_token` and `password`, each for the
+            grant that needs it.
+        signing_algorithm: See `PrivateKeyJWT`, as for `key_id` and for
+            `assertion_audience`, which is its ``audience``; `JWTBearer` has the same.
+        certificate: A path, as is `certificate_key`; see `TLSClientAuth`.
         store: The directory of a `FileStore`; by default the user's own.
         leeway: Seconds, as is `timeout`.
 
@@ -102,12 +127,29 @@ client_id='Iv1.8a61f9b3a7aba')
     client_id: str | None = None
     client_secret: SecretReference | None = None
     client_auth: str | None = None
+    private_key: SecretReference | None = None
+    key_id: str | None = None
+    signing_algorithm: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
     scope: str | None = None
     audience: str | None = None
     resource: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
     refresh_token: SecretReference | None = None
     refresh_scope: str | None = None
+    assertion: SecretReference | None = None
+    assertion_issuer: str | None = None
+    assertion_audience: str | None = None
+    subject: str | None = None
+    claims: Mapping[str, str] = field(default_factory=dict, hash=False)
+    subject_token: SecretReference | None = None
+    subject_token_type: str | None = None
+    actor_token: SecretReference | None = None
+    actor_token_type: str | None = None
+    requested_token_type: str | None = None
+    username: str | None = None
+    password: SecretReference | None = None
     extra: Mapping[str, str] = field(default_factory=dict, hash=False)
     authorization_extra: Mapping[str, str] = field(default_factory=dict, hash=False)
     allowed_origins: tuple[str, ...] | None = None
@@ -143,7 +185,7 @@ client_id='Iv1.8a61f9b3a7aba')
         # Made once: a profile is looked up for every `OAuthAuth("name")`.
         known: Grant | None = self.__dict__.get("_grant")
         if known is None:
-            known = self._built()
+            known = built(self)
             if self.grant in _PAGES:
                 known = known.of_profile(self.name)
             self.__dict__["_grant"] = known
@@ -173,70 +215,6 @@ client_id='Iv1.8a61f9b3a7aba')
         }
         return {name: value for name, value in known.items() if value is not None}
 
-    def _built(self) -> Grant:
-        # Imported here: a program uses one of them.
-        if self.grant == "authorization_code":
-            from oauth_auth.grants.authorization_code import AuthorizationCode
-
-            return AuthorizationCode(
-                redirect_uri=self._of_preset("redirect_uris"),
-                authorization_extra=self._merged("authorization_extra"),
-                **self._client_options(),
-            )
-        if self.grant == "device_code":
-            from oauth_auth.grants.device_code import DeviceCode
-
-            return DeviceCode(**self._client_options())
-        if self.grant == "refresh_token":
-            from oauth_auth.grants.refresh_token import RefreshToken
-
-            return RefreshToken(
-                refresh_token=self._secret("refresh_token"), **self._client_options()
-            )
-        from oauth_auth.grants.client_credentials import ClientCredentials
-
-        return ClientCredentials(**self._client_options())
-
-    def _client_options(self) -> dict[str, Any]:
-        return {
-            "server": self._server(),
-            "client_id": self.client_id,
-            "client_secret": self._secret("client_secret"),
-            "client_auth": self._client_auth(),
-            "scope": self._scope(),
-            "audience": self._of_preset("audience"),
-            "resource": self.resource,
-            "extra": self._merged("extra"),
-            "refresh_scope": self.refresh_scope,
-        }
-
-    def _server(self) -> AuthorizationServer:
-        endpoints = {name: getattr(self, name) for name in _ENDPOINTS}
-        issuer, preset = self.issuer, self._preset()
-        if issuer is None and preset is not None:
-            issuer = preset.issuer
-            endpoints = {
-                name: url or getattr(preset, name) for name, url in endpoints.items()
-            }
-        return AuthorizationServer(issuer, allow_http=self.allow_http, **endpoints)
-
-    def _client_auth(self) -> str | None:
-        preset = self._preset()
-        if self.client_auth or preset is None or self.client_secret is None:
-            return self.client_auth
-        return preset.client_auth
-
-    def _scope(self) -> str | None:
-        preset = self._preset()
-        scope = self.scope
-        if preset is None:
-            return scope
-        scope = scope or preset.scope
-        offline = preset.offline_scope
-        if offline and self.grant in _PAGES and offline not in (scope or "").split():
-            return f"{scope} {offline}" if scope else offline
-        return scope
-
     def _joined(self, scope: str | tuple[str, ...]) -> str | None:
         preset = self._preset()
         separator = " " if preset is None else preset.scope_separator
@@ -245,19 +223,6 @@ client_id='Iv1.8a61f9b3a7aba')
         if isinstance(scope, str):
             scope = tuple(scope.split()) if separator != " " else (scope,)
         return separator.join(scope) or None
-
-    def _of_preset(self, name: str) -> Any:
-        preset = self._preset()
-        return getattr(self, name) or (preset and getattr(preset, name)) or None
-
-    def _merged(self, name: str) -> dict[str, str]:
-        preset = self._preset()
-        of_preset = getattr(preset, name) if preset is not None else {}
-        return {**of_preset, **getattr(self, name)}
-
-    def _secret(self, key: str) -> Any:
-        reference: SecretReference | None = getattr(self, key)
-        return reference and reference.source(self.name, key, self._store())
 
     def _store(self) -> FileStore | None:
         if self.store is None:
@@ -294,23 +259,7 @@ client_id='Iv1.8a61f9b3a7aba')
                         f"{name} is a parameter of presets, and no preset is named",
                         key=name,
                     )
-        if self.client_id is None:
-            raise errors.ConfigurationError(
-                "client_id is missing: what the server calls this application",
-                key="client_id",
-            )
-        only = {
-            "refresh_token": ("refresh_token",),
-            "redirect_uris": ("authorization_code",),
-            "authorization_extra": ("authorization_code",),
-        }
-        for name, grants in only.items():
-            if getattr(self, name) and self.grant not in grants:
-                raise errors.ConfigurationError(
-                    f'{name} is for grant = "{grants[0]}" alone, and this is '
-                    f'"{self.grant}"',
-                    key=name,
-                )
+        self._check_grant()
         check_kinds(self)
         if self.store is not None:
             own_path(self.store, "store")
@@ -322,6 +271,27 @@ client_id='Iv1.8a61f9b3a7aba')
             has_secret=grant.client_secret is not None,
         )
         Origins(self.settings().get("allowed_origins"))
+
+    def _check_grant(self) -> None:
+        """Refuse settings that the grant has no use for, or lacks."""
+        if self.client_id is None and self.grant not in CLIENT_OPTIONAL:
+            raise errors.ConfigurationError(
+                "client_id is missing: what the server calls this application",
+                key="client_id",
+            )
+        for name, grants in _ONLY.items():
+            if getattr(self, name) and self.grant not in grants:
+                raise errors.ConfigurationError(
+                    f'{name} is for grant = "{grants[0]}" alone, and this is '
+                    f'"{self.grant}"',
+                    key=name,
+                )
+        for name in _NEEDED.get(self.grant, ()):
+            if getattr(self, name) is None:
+                raise errors.ConfigurationError(
+                    f'{name} is missing, which grant = "{self.grant}" needs',
+                    key="grant",
+                )
 
     def _check_endpoints(self, server: AuthorizationServer) -> None:
         """Refuse a login whose page nobody can find."""

@@ -15,19 +15,25 @@ if TYPE_CHECKING:
 __all__ = ["READERS", "SECRETS", "check_kinds", "plaintext"]
 
 #: The settings that are references to secrets.
-SECRETS: Final = ("client_secret", "refresh_token")
+SECRETS: Final = (
+    "actor_token",
+    "assertion",
+    "client_secret",
+    "password",
+    "private_key",
+    "refresh_token",
+    "subject_token",
+)
 #: Names under which a secret might be written down, as a setting or a parameter.
 _SECRET_NAMES: Final = frozenset(
     {
         *SECRETS,
         "access_token",
-        "assertion",
         "client_assertion",
         "code_verifier",
         "device_code",
         "id_token",
         "id_token_hint",
-        "password",
         "secret",
         "token",
     }
@@ -117,8 +123,13 @@ READERS: Final[dict[str, Callable[[Any, str], Any]]] = {
     **dict.fromkeys(
         (
             "account",
+            "actor_token_type",
+            "assertion_audience",
+            "assertion_issuer",
             "audience",
             "authorization_endpoint",
+            "certificate",
+            "certificate_key",
             "client_auth",
             "client_id",
             "device_authorization_endpoint",
@@ -128,20 +139,26 @@ READERS: Final[dict[str, Callable[[Any, str], Any]]] = {
             "introspection_endpoint",
             "issuer",
             "jwks_uri",
+            "key_id",
             "preset",
             "realm",
             "refresh_scope",
+            "requested_token_type",
             "revocation_endpoint",
+            "signing_algorithm",
             "store",
+            "subject",
+            "subject_token_type",
             "tenant",
             "token_endpoint",
+            "username",
         ),
         _text,
     ),
     **dict.fromkeys(("allowed_origins", "redirect_uris", "resource"), _texts),
     **dict.fromkeys(("allow_http", "background"), _flag),
     **dict.fromkeys(("leeway", "timeout"), _seconds),
-    **dict.fromkeys(("authorization_extra", "extra"), _parameters),
+    **dict.fromkeys(("authorization_extra", "claims", "extra"), _parameters),
     **dict.fromkeys(SECRETS, _reference),
     "scope": _scope,
 }

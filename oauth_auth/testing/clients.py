@@ -10,7 +10,15 @@ from urllib.parse import unquote_plus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CLIENTS", "CONFIDENTIAL", "PUBLIC", "Client", "Presented", "Refusal"]
+__all__ = [
+    "CLIENTS",
+    "CONFIDENTIAL",
+    "PUBLIC",
+    "Client",
+    "Presented",
+    "Refusal",
+    "unproven",
+]
 
 
 class Client(NamedTuple):
@@ -56,11 +64,18 @@ class Presented(NamedTuple):
     method: str
     client_id: str | None
     client_secret: str | None
+    #: A signed statement (RFC 7523 section 2.2).
+    assertion: str | None = None
 
     @classmethod
     def read(cls, authorization: str | None, form: Mapping[str, str]) -> Presented:
         """Find the credentials in the Authorization header and the form."""
         in_form = form.get("client_id")
+        assertion = form.get("client_assertion")
+        if assertion is not None:
+            if authorization is not None or "client_secret" in form:
+                return cls("several", in_form, None)
+            return cls("private_key_jwt", in_form, None, assertion)
         if authorization is None:
             secret = form.get("client_secret")
             return cls("client_secret_post" if secret else "none", in_form, secret)
@@ -84,14 +99,34 @@ class Presented(NamedTuple):
             )
         client = CLIENTS.get(self.client_id or "")
         if client is None or client.client_secret != self.client_secret:
-            tried = self.method in ("client_secret_basic", "unknown")
-            raise Refusal(
-                "invalid_client",
-                "unknown client, or its credentials are wrong",
-                status=UNAUTHORIZED,
-                challenge='Basic realm="token"' if tried else None,
-            )
+            raise unproven(self.method)
         return client
+
+    def known(self) -> Client:
+        """Return the client that this is, proven otherwise.
+
+        Raises:
+            Refusal: There is none.
+        """
+        client = CLIENTS.get(self.client_id or "")
+        if client is None or client.client_secret is None:
+            raise unproven()
+        return client
+
+
+def unproven(method: str = "") -> Refusal:
+    """Return the refusal of a client that has not proven itself.
+
+    Args:
+        method: How it tried.
+    """
+    tried = method in ("client_secret_basic", "unknown")
+    return Refusal(
+        "invalid_client",
+        "unknown client, or its credentials are wrong",
+        status=UNAUTHORIZED,
+        challenge='Basic realm="token"' if tried else None,
+    )
 
 
 def _decoded(credentials: str) -> tuple[str | None, str | None]:

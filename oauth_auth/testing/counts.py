@@ -93,8 +93,8 @@ class TokenRequest(NamedTuple):
     time: float
     grant_type: str | None
     client_id: str | None
-    #: "client_secret_basic", "client_secret_post", "none", "several" (an error), or
-    #: "unknown" (an Authorization header that is not Basic).
+    #: "client_secret_basic", "client_secret_post", "private_key_jwt", "none", "several"
+    #: (an error), or "unknown" (an Authorization header that is not Basic).
     client_auth: str
     #: The header names in the order received, lower-case.
     headers: tuple[str, ...]

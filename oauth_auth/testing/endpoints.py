@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
+from oauth_auth.testing.assertions import Assertions
 from oauth_auth.testing.authority import AccessToken, Authority
 from oauth_auth.testing.authorization import authorize
 from oauth_auth.testing.clients import CONFIDENTIAL, PUBLIC, Presented, Refusal
@@ -26,6 +27,7 @@ from oauth_auth.testing.forms import (
 from oauth_auth.testing.http_message import HttpResponse, json_response
 from oauth_auth.testing.id_tokens import IdTokens
 from oauth_auth.testing.introspection import introspect
+from oauth_auth.testing.machine_grants import CLIENT_OPTIONAL, MachineGrants
 from oauth_auth.testing.metadata import describe
 from oauth_auth.testing.verification import verify
 
@@ -128,6 +130,10 @@ class Site:
         """Forget everything but the issuer and the keys."""
         self.reset_counts()
         self.authority = Authority(self._initial, self.count)
+        self.assertions = Assertions(
+            lambda: self.authority.settings, lambda: self.issuer
+        )
+        MachineGrants(self.authority, self.assertions)
         self.codes = Codes(self.authority, self.id_tokens)
         self.devices = Devices(
             self.authority, self.id_tokens, lambda: f"{self.issuer}/device"
@@ -176,7 +182,9 @@ class Site:
         self.count("device_requests")
 
         def process() -> HttpResponse:
-            return json_response(200, self.devices.start(*from_client(request)))
+            return json_response(
+                200, self.devices.start(*from_client(request, self.assertions))
+            )
 
         return Exchange(refusable(process), self.faults["device"].take())
 
@@ -200,7 +208,9 @@ class Site:
 
         def process() -> HttpResponse:
             check_form(request, sent)
-            answer = self.authority.token(presented.verify(), form)
+            optional = form.get("grant_type") in CLIENT_OPTIONAL
+            client = self.assertions.client_of(presented, optional=optional)
+            answer = self.authority.token(client, form)
             issued = answer.get("refresh_token")
             entry["issued"] = issued and fingerprint(str(issued))
             return json_response(200, answer)
@@ -217,7 +227,7 @@ class Site:
         self.count("revocation_requests")
 
         def process() -> HttpResponse:
-            client, form = from_client(request)
+            client, form = from_client(request, self.assertions)
             self.authority.revoke(client, _token_in(form))
             return HttpResponse(200)
 
@@ -228,7 +238,7 @@ class Site:
         self.count("introspection_requests")
 
         def process() -> HttpResponse:
-            client, form = from_client(request)
+            client, form = from_client(request, self.assertions)
             value = _token_in(form)
             told = introspect(self.authority, client, value, self.issuer)
             return json_response(200, told)

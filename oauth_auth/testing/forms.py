@@ -12,6 +12,7 @@ from oauth_auth.testing.http_message import json_response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from oauth_auth.testing.assertions import Assertions
     from oauth_auth.testing.clients import Client
     from oauth_auth.testing.http_message import HttpRequest, HttpResponse
 
@@ -54,7 +55,9 @@ def check_form(request: HttpRequest, sent: list[tuple[str, str]]) -> None:
         raise Refusal("invalid_request", "a parameter occurs more than once")
 
 
-def from_client(request: HttpRequest) -> tuple[Client, dict[str, str]]:
+def from_client(
+    request: HttpRequest, assertions: Assertions
+) -> tuple[Client, dict[str, str]]:
     """Return who sends a form, proven, and what is in it.
 
     Raises:
@@ -63,8 +66,8 @@ def from_client(request: HttpRequest) -> tuple[Client, dict[str, str]]:
     sent = parameters(request)
     check_form(request, sent)
     form = form_of(sent)
-    client = Presented.read(request.headers.get("authorization"), form).verify()
-    return client, form
+    presented = Presented.read(request.headers.get("authorization"), form)
+    return assertions.client_of(presented), form
 
 
 def refusable(process: Callable[[], HttpResponse]) -> Callable[[], HttpResponse]:

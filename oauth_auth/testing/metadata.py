@@ -19,7 +19,7 @@ def describe(issuer: str, authority: Authority) -> dict[str, Any]:
         issuer: The server.
         authority: Knows the grant types and settings.
     """
-    methods = ["client_secret_basic", "client_secret_post", "none"]
+    methods = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"]
     document = {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",

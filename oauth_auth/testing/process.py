@@ -55,14 +55,15 @@ class TestingServer:
             `ABSENT` removes a parameter: ``expires_in`` (any JSON value, `ACTUAL` or
             `ABSENT`) and ``extra`` in token responses; ``authorization_response``,
             with which ``iss`` and ``state`` become wrong; ``device_response``;
-            ``metadata``; ``id_token_claims`` and ``id_token_header``.
+            ``metadata``; ``id_token_claims`` and ``id_token_header``. Machines:
+            ``client_jwks``, ``assertion_jwks`` (public keys) and ``passwords``.
 
     Attributes:
         issuer: Its URL; the metadata are where RFC 8414 wants them.
         authorization_endpoint: Sends browsers on with a code; PKCE by S256 is
             demanded, and ``iss`` is in the answer (RFC 9207).
-        token_endpoint: For authorization_code, client_credentials, refresh_token and
-            device codes.
+        token_endpoint: For authorization_code, client_credentials, refresh_token,
+            device codes, JWTs (RFC 7523), token exchange (RFC 8693) and passwords.
         device_authorization_endpoint: RFC 8628.
         revocation_endpoint: RFC 7009.
         introspection_endpoint: RFC 7662; tells a client of its own tokens.

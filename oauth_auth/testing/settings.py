@@ -65,6 +65,9 @@ class SettingsChanges(TypedDict, total=False):
     device_response: Mapping[str, Any]
     id_token_claims: Mapping[str, Any]
     id_token_header: Mapping[str, Any]
+    client_jwks: Mapping[str, Any]
+    assertion_jwks: Mapping[str, Any]
+    passwords: Mapping[str, str]
 
 
 class Settings(NamedTuple):
@@ -117,6 +120,14 @@ class Settings(NamedTuple):
     #: The same for the header of ID tokens: ``kid``, or ``alg``, for which "none" and
     #: "HS256" (signed with the client's secret) are known beside "RS256".
     id_token_header: Mapping[str, Any] = _NOTHING
+    #: The public keys of the confidential client (RFC 7517 section 5), which it proves
+    #: itself with by private_key_jwt beside its secret.
+    client_jwks: Mapping[str, Any] = _NOTHING
+    #: The public keys of those whose JWTs are taken for the login of their ``sub``: by
+    #: the grants jwt-bearer (RFC 7523) and token-exchange (RFC 8693).
+    assertion_jwks: Mapping[str, Any] = _NOTHING
+    #: Accounts and passwords for the grant "password".
+    passwords: Mapping[str, str] = _NOTHING
 
     def changed(self, **changes: Unpack[SettingsChanges]) -> Settings:
         """Return the settings with some of them changed.

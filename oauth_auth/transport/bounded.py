@@ -68,11 +68,19 @@ def exchange(
     if http is None:
         http = HttpOptions()
     if isinstance(http, HttpOptions):
+        if request.certificate is not None:
+            http = http.with_certificate(request.certificate)
         http.check_files()
         if http.verify is False:
             _warn_unverified()
         chosen = load(library)
     elif callable(http):
+        if request.certificate is not None:
+            raise errors.ConfigurationError(
+                f"the certificate {request.certificate.path} of client_auth cannot be "
+                "given to the client of an http= factory; have the factory load it, "
+                "and write TLSClientAuth() without files"
+            )
         chosen = None
     else:
         raise errors.ConfigurationError(

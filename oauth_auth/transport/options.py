@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 if TYPE_CHECKING:
     import ssl
 
+    from oauth_auth.message import Certificate
+
 __all__ = ["HttpOptions"]
 
 #: What each option is when it is not given.
@@ -67,6 +69,22 @@ class HttpOptions:
         self.cert: Final = cert
         self.proxy: Final = proxy
         self.trust_env: Final = trust_env
+
+    def with_certificate(self, certificate: Certificate) -> HttpOptions:
+        """Return the options with the certificate of a client that proves itself by it.
+
+        Raises:
+            ConfigurationError: They have one of their own.
+        """
+        if self.cert is not None or not isinstance(self.verify, bool | str):
+            raise _configuration_error(
+                f"{self!r} and client_auth, with {certificate.path}, both say which "
+                "certificate to show; leave one out (TLSClientAuth() without files "
+                "uses that of http=)"
+            )
+        path, key_path = certificate
+        cert = path if key_path is None else (path, key_path)
+        return HttpOptions(self.verify, cert, self.proxy, self.trust_env)
 
     def check_files(self) -> None:
         """Find a mistyped path before a request fails with it.

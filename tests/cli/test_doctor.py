@@ -18,6 +18,7 @@ from oauth_auth.stores.file_lock import FileLock
 from oauth_auth.stores.rotation import add_key
 from oauth_auth.testing import ABSENT
 from tests.cli.commands import logged_in, run, saved, told
+from tests.client_keys import EC, pem
 from tests.login.stacks import a_free_port
 
 
@@ -278,6 +279,22 @@ class TestProfile:
         methods = ["client_secret_post"]
         server.configure(metadata={"token_endpoint_auth_methods_supported": methods})
         assert "does not name" in trouble("client", "work", code=0)["found"]
+
+    def test_a_key_that_is_not_there(self, home, server, tmp_path):
+        """What signs is tried, and nothing is sent."""
+        key = tmp_path / "key.pem"
+        saved(
+            server,
+            "work",
+            grant="client_credentials",
+            private_key={"file": str(key)},
+        )
+        assert "key.pem" in trouble("profile", "work")["found"]
+        key.write_text("no key")
+        assert "neither a PEM nor" in trouble("client", "work")["found"]
+        key.write_text(pem(EC))
+        (client,) = found("client", "work")
+        assert "authenticates by private_key_jwt" in client["found"]
 
     def test_a_redirect_port_that_is_taken(self, home, server):
         """A fixed port in another program's hands stops the login."""

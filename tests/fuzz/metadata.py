@@ -49,7 +49,7 @@ def _client_auth_law(server):
     if error is not None:
         assert len(error) < 1000
     else:
-        assert method.method in ("client_secret_basic", "client_secret_post")
+        assert method.method.startswith("client_secret_")
 
 
 def _outcome(function):

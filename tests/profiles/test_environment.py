@@ -11,8 +11,11 @@ from oauth_auth import (
     FileStore,
     FromEnv,
     FromFile,
+    JWTBearer,
     OAuthAuth,
+    Password,
     RefreshToken,
+    TokenExchange,
     errors,
 )
 from oauth_auth.http_clients.httpx import HttpxAuth
@@ -112,6 +115,15 @@ class TestWhatTheySay:
             ({"CLIENT_SECRET_FILE": "/run/secret"}, ClientCredentials),
             ({"REFRESH_TOKEN": VALUE}, RefreshToken),
             ({"REFRESH_TOKEN_FILE": "/run/rt", "CLIENT_SECRET": VALUE}, RefreshToken),
+            ({"SUBJECT_TOKEN_FILE": "/run/token"}, TokenExchange),
+            ({"ASSERTION": VALUE}, JWTBearer),
+            ({"USERNAME": "al", "PASSWORD": VALUE}, Password),
+            ({"PRIVATE_KEY": VALUE}, ClientCredentials),
+            ({"CERTIFICATE": "/run/c.pem"}, ClientCredentials),
+            (
+                {"GRANT": "jwt_bearer", "PRIVATE_KEY_FILE": "/k", "KEY_ID": "1"},
+                JWTBearer,
+            ),
             ({}, AuthorizationCode),
             ({"GRANT": "device_code"}, DeviceCode),
             (

@@ -13,10 +13,16 @@ from oauth_auth import (
     FileStore,
     FromEnv,
     FromFile,
+    JWTBearer,
     OAuthAuth,
+    Password,
+    PrivateKeyJWT,
     RefreshToken,
+    TLSClientAuth,
+    TokenExchange,
     errors,
 )
+from oauth_auth.client_auth import SelfSignedTLSClientAuth
 from oauth_auth.profiles import Profile, SecretReference
 
 ISSUER = "https://auth.example.com"
@@ -108,13 +114,107 @@ class TestWhatBecomesOfIt:
             ("device_code", DeviceCode, {}),
             ("client_credentials", ClientCredentials, {"client_secret": {"env": "S"}}),
             ("refresh_token", RefreshToken, {"refresh_token": {"file": "/run/rt"}}),
+            ("jwt_bearer", JWTBearer, {"private_key": {"env": "K"}}),
+            ("jwt_bearer", JWTBearer, {"assertion": {"file": "/run/jwt"}}),
+            ("token_exchange", TokenExchange, {"subject_token": {"file": "/run/t"}}),
+            ("password", Password, {"username": "al", "password": {"env": "P"}}),
         ],
     )
     def test_each_grant_is_built(self, grant, kind, more):
-        """All four, each from what it needs, and each only once."""
+        """All of them, each from what it needs, and each only once."""
         profile = made(grant=grant, **more)
         assert type(profile.build_grant()) is kind
         assert profile.build_grant() is profile.build_grant()
+
+    @pytest.mark.parametrize(
+        ("settings", "method"),
+        [
+            (
+                {
+                    "private_key": {"file": "/run/key.pem"},
+                    "key_id": "k",
+                    "signing_algorithm": "PS256",
+                    "assertion_audience": "issuer",
+                },
+                PrivateKeyJWT(
+                    FromFile("/run/key.pem"),
+                    key_id="k",
+                    algorithm="PS256",
+                    audience="issuer",
+                ),
+            ),
+            (
+                {"private_key": {"env": "K"}, "client_auth": "private_key_jwt"},
+                PrivateKeyJWT(FromEnv("K")),
+            ),
+            (
+                {"certificate": "/run/c.pem", "certificate_key": "/run/k.pem"},
+                TLSClientAuth("/run/c.pem", "/run/k.pem"),
+            ),
+            (
+                {
+                    "certificate": "/run/c.pem",
+                    "client_auth": "self_signed_tls_client_auth",
+                },
+                SelfSignedTLSClientAuth("/run/c.pem"),
+            ),
+            (
+                {"client_secret": {"env": "S"}, "client_auth": "client_secret_jwt"},
+                "client_secret_jwt",
+            ),
+        ],
+    )
+    def test_a_client_proves_itself(self, settings, method):
+        """By what it has, or as the profile says."""
+        profile = made(grant="client_credentials", **settings)
+        assert profile.build_grant().client_auth == method
+        assert Profile.from_dict("p", profile.to_dict()) == profile
+
+    def test_a_machine_says_who_it_is(self):
+        """All that a signed statement can say, without a client."""
+        profile = Profile(
+            name="p",
+            grant="jwt_bearer",
+            issuer=ISSUER,
+            private_key={"env": "K"},
+            assertion_issuer="svc",
+            assertion_audience="urn:x",
+            subject="al",
+            claims={"scope": "a"},
+            key_id="k",
+        )
+        expected = JWTBearer(
+            ISSUER,
+            key=FromEnv("K"),
+            issuer="svc",
+            assertion_audience="urn:x",
+            subject="al",
+            claims={"scope": "a"},
+        )
+        found = profile.build_grant()
+        assert (found._claims, repr(found)) == (expected._claims, repr(expected))
+        assert found.client_auth is None
+
+    def test_a_token_is_exchanged(self):
+        """Both tokens are references, and their types are kept."""
+        profile = made(
+            grant="token_exchange",
+            subject_token={"file": "/run/t"},
+            subject_token_type="jwt",
+            actor_token={"env": "A"},
+            actor_token_type="id_token",
+            requested_token_type="urn:x",
+        )
+        expected = TokenExchange(
+            ISSUER,
+            client_id="reports",
+            subject_token=FromFile("/run/t"),
+            subject_token_type="jwt",
+            actor_token=FromEnv("A"),
+            actor_token_type="id_token",
+            requested_token_type="urn:x",
+        )
+        assert profile.build_grant().inputs(None) == expected.inputs(None)
 
     def test_a_refresh_token_is_read_where_it_is(self, tmp_path):
         """The seed is a reference too."""
@@ -208,7 +308,16 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(
         ("key", "value", "says"),
         [
-            ("grant", "password", "known are: authorization_code"),
+            ("grant", "implicit", "known are: authorization_code"),
+            ("grant", "password", "username is missing"),
+            ("grant", "token_exchange", "subject_token is missing"),
+            ("grant", "jwt_bearer", "needs either key="),
+            ("username", "al", 'for grant = "password" alone'),
+            ("subject_token", {"env": "T"}, 'for grant = "token_exchange" alone'),
+            ("claims", {"a": "b"}, 'for grant = "jwt_bearer" alone'),
+            ("private_key", "s3cret-in-the-open", "written out"),
+            ("certificate", "cert.pem", "absolute"),
+            ("client_auth", "tls_client_auth", "certificate is missing"),
             ("grant", "device-code", "did you mean 'device_code'"),
             ("grant", "authorisation_code", "did you mean 'authorization_code'"),
             ("preset", "gihub", "github"),
@@ -234,7 +343,7 @@ class TestWhatIsRefused:
             ("timeout", "10", "seconds"),
             ("background", "no", "true or false"),
             ("allow_http", 0, "true or false"),
-            ("client_auth", "private_key_jwt", "not supported yet"),
+            ("client_auth", "private_key_jwt", "private_key is missing"),
             ("client_auth", "client_secret_post", "needs a client_secret"),
             ("issuer", "http://auth.example.com", "plain http"),
             ("issuer", "https://me:s3cret@auth.example.com", "user name"),

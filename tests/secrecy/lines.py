@@ -61,6 +61,25 @@ WRAPPING = frozenset(
             for name in names.split()
         ),
         ("as_source", "value"),
+        # What machines prove themselves with, given in the clear.
+        ("PresentedToken.__init__", "given"),
+        ("SigningKey.__init__", "key"),
+        ("as_presented", "given"),
+        ("as_secret", "value"),
+        *(
+            (function, name)
+            for function, names in {
+                "ClientAssertion.__init__": "assertion",
+                "JWTBearer.__init__": "key assertion options",
+                "JWTBearer.from_service_account_info": "info",
+                "Password.__init__": "password options",
+                "PrivateKeyJWT.__init__": "key",
+                "SAML2Bearer.__init__": "assertion options",
+                "ServiceAccount.of_info": "info",
+                "TokenExchange.__init__": "subject_token actor_token options",
+            }.items()
+            for name in names.split()
+        ),
         # What a store keeps, read and written: whatever is raised is caught there, so
         # that only an interrupt passes.
         ("Record.succeed", "changes"),

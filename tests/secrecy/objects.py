@@ -1,6 +1,7 @@
 """One of each object of the package that holds secrets, or holds what holds them."""
 
 import copy
+import json
 import secrets
 import time
 
@@ -9,30 +10,41 @@ from oauth_auth import (
     ClientCredentials,
     FileStore,
     HttpOptions,
+    JWTBearer,
     MemoryStore,
     OAuth2,
     OAuth2Session,
     OAuthAuth,
+    Password,
+    PrivateKeyJWT,
     RefreshToken,
     Token,
+    TokenExchange,
     errors,
 )
 from oauth_auth.answer import Members
-from oauth_auth.endpoint import Reach, TokenRequest
+from oauth_auth.client_auth import ClientAssertion, Draft
+from oauth_auth.endpoint import Reach, TokenRequest, authenticated_request
 from oauth_auth.flight import Flight
+from oauth_auth.grants.saml2_bearer import SAML2Bearer
+from oauth_auth.grants.service_account import ServiceAccount
 from oauth_auth.held import Held
 from oauth_auth.identity import Identifier
 from oauth_auth.message import Request, Response
 from oauth_auth.oauth2_session.attaching import Bearer
 from oauth_auth.oauth2_session.call import Call
 from oauth_auth.oauth2_session.hidden import Hidden
+from oauth_auth.presented import FromCallable, PresentedToken
 from oauth_auth.protocol import encode_form, judge_token_response
 from oauth_auth.renewal import Terms
 from oauth_auth.secret import Secret
+from oauth_auth.signing import SigningKey
 from oauth_auth.sources import source_of
 from oauth_auth.stores.base import Journal, Mark, Record
 from oauth_auth.stores.keys import Key, KeyChain, _decoded, new_key
 from oauth_auth.transport.watch import Failure, Watch
+from tests.client_keys import new_key as new_key_of_client
+from tests.client_keys import pem as as_pem
 
 __all__ = ["make"]
 
@@ -44,7 +56,10 @@ def make(directory):
     key = new_key()
     known = {
         name: secrets.token_urlsafe(24)
-        for name in ("access", "refresh", "id", "client", "proxy", "extra", "answer")
+        for name in (
+            *("access", "refresh", "id", "client", "proxy", "extra", "answer"),
+            "subject",
+        )
     }
     now = time.time()
     token = Token(
@@ -91,8 +106,34 @@ def make(directory):
         store=memory,
     )
     shared = session._shared_login()
+    pem, jwk = new_pem(), json.dumps(new_key_of_client())
+    known |= dict(enumerate(line for line in pem.split("\n") if len(line) > 20))
+    known["jwk"] = json.loads(jwk)["d"]
+    signing = ClientCredentials(server, client_id="c", client_auth=PrivateKeyJWT(pem))
+    bearer = JWTBearer(server, key=jwk, issuer="svc")
+    exchange = TokenExchange(
+        server, subject_token=known["subject"], actor_token=OAuthAuth(machine)
+    )
+    draft = Draft(server, "token_endpoint", "c", Secret(known["client"]), {})
+    PrivateKeyJWT(pem).apply(draft)
     form = encode_form({"refresh_token": token._refresh_token})
     made = {
+        "Assertion": signing,
+        "AuthenticatedRequest": authenticated_request(
+            server, signing, "token_endpoint", {"password": Secret(known["client"])}
+        ),
+        "ClientAssertion": ClientAssertion(known["subject"]),
+        "Draft": draft,
+        "FromCallable": FromCallable(lambda: pem),
+        "JWTBearer": bearer,
+        "JWTBearer with a JWT": JWTBearer(server, assertion=known["subject"]),
+        "Password": Password(server, username="al", password=known["extra"]),
+        "PresentedToken": PresentedToken(known["subject"], "subject token"),
+        "PrivateKeyJWT": PrivateKeyJWT(pem),
+        "SAML2Bearer": SAML2Bearer(server, assertion=known["subject"]),
+        "ServiceAccount": ServiceAccount(Secret(service_account(pem))),
+        "SigningKey": SigningKey(jwk),
+        "TokenExchange": exchange,
         "OAuth2": OAuth2(token={"access_token": known["access"]}),
         "OAuth2Session": session,
         "SharedLogin": shared,
@@ -149,3 +190,19 @@ def _delivered(response):
     exchange = Watch(1.0)
     exchange.deliver(response)
     return exchange
+
+
+def new_pem():
+    """Return a new private key."""
+    return as_pem(new_key_of_client())
+
+
+def service_account(pem):
+    """Return the key file of a service account."""
+    return json.dumps(
+        {
+            "client_email": "a@example.com",
+            "token_uri": f"{ISSUER}/token",
+            "private_key": pem,
+        }
+    )

@@ -19,6 +19,8 @@ PIECE = 8
 #: form-encoded texts fall into parts, and each is searched for.
 _WORD = re.compile(r"[a-z0-9_~+/=-]{8,}", re.IGNORECASE)
 _SINGLE = re.compile(r"(?:(?:Basic|Bearer) )?([a-zA-Z0-9_~+/=.-]{8,})\s*")
+#: A private key: PEM, a JWK, or a file that holds one. Its form tells, not its length.
+_KEY = re.compile(r'PRIVATE KEY-----\s|"(?:d|private_key)": ?"')
 _KINDS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^A-Za-z0-9]+")
 #: Ids of records and fingerprints of tokens, which are file names: keyed hashes.
 _HASH = re.compile(r"[0-9a-f]{40}")
@@ -52,6 +54,11 @@ def secret_pieces(value):
     ("seed-refresh-0001") only those with both letters and digits, since the rest is
     English.
     """
+    if value.startswith(("-----BEGIN", "{")) and _KEY.search(value):
+        # Of a private key every long word counts, the public ones too.
+        return frozenset().union(
+            *(pieces(word) for word in words(value) if len(word) >= _SHORTEST_RANDOM)
+        )
     single = _SINGLE.fullmatch(value)
     if single is None or len(value) > _LONGEST or _HASH.fullmatch(value):
         return frozenset()

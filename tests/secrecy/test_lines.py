@@ -8,8 +8,18 @@ import httpx
 import pytest
 import requests
 
-from oauth_auth import FileStore, OAuthAuth, RefreshToken, errors
+from oauth_auth import (
+    FileStore,
+    JWTBearer,
+    OAuthAuth,
+    Password,
+    PrivateKeyJWT,
+    RefreshToken,
+    TokenExchange,
+    errors,
+)
 from oauth_auth.testing import TestingServer
+from tests.client_keys import EC, pem, public
 from tests.http_clients.failures import closed_port
 from tests.secrecy.lines import WRAPPING, LineFailedError, Lines
 from tests.secrecy.told import told_by_error
@@ -135,6 +145,55 @@ class TestListening:
         with pytest.raises(errors.LoginRequired):
             GETS[library](server.api_url, auth=auth)
         self.seen(lines, "token_auth.py", "endpoint.py")
+
+
+def test_listening_to_a_machine(tmp_path):
+    """No line that reads a key, signs, or presents a token shows it."""
+    keys = {"keys": [public(EC)]}
+    word = "Zk3fT9aQw7LpXn2Vb8Ry"
+    file = tmp_path / "key.pem"
+    file.write_text(pem(EC))
+    watch.findings()
+    with TestingServer(
+        client_jwks=keys, assertion_jwks=keys, passwords={"al": word}
+    ) as server:
+        with Lines(listen=True) as lines:
+            store = FileStore(tmp_path / "store")
+            bearer = OAuthAuth(
+                JWTBearer(
+                    server.issuer,
+                    key=pem(EC),
+                    issuer="svc",
+                    client_id=server.client_id,
+                    client_auth=PrivateKeyJWT(file),
+                ),
+                store=store,
+            )
+            exchange = OAuthAuth(
+                TokenExchange(server.issuer, subject_token=bearer), store=store
+            )
+            password = OAuthAuth(
+                Password(server.issuer, username="al", password=word), store=store
+            )
+            for auth in (exchange, password):
+                assert httpx.get(server.api_url, auth=auth).status_code == 200
+            file.write_text(pem(EC).replace("MIG", "MIH"))
+            with pytest.raises(
+                errors.ConfigurationError, match="cannot be read as a P"
+            ):
+                bearer.renew()
+            let_flights_end()
+    files = {name for name, _, _ in lines.seen}
+    for module in (
+        "signing.py",
+        "presented.py",
+        "client_auth/assertions.py",
+        "grants/jwt_bearer.py",
+        "grants/token_exchange.py",
+        "grants/password.py",
+    ):
+        assert any(name.endswith(f"/oauth_auth/{module}") for name in files), module
+    assert watch.findings() == []
 
 
 def raising(server, path, library, number, kind=LineFailedError):

@@ -1,5 +1,6 @@
 """The watch finds what it is there for, and disturbs nothing."""
 
+import json
 import re
 import subprocess
 import sys
@@ -80,6 +81,17 @@ def test_each_piece_of_random_text_counts(value):
 def test_what_the_package_wraps_beside_secrets_does_not_count(value):
     """Codes, texts, URLs, forms and record ids may be told."""
     assert secret_pieces(value) == frozenset()
+
+
+def test_of_a_private_key_every_line_counts():
+    """As PEM, as a JWK, and within another file."""
+    from tests.client_keys import EC, pem
+
+    for text in (pem(EC), json.dumps(EC), json.dumps({"private_key": pem(EC)})):
+        assert pieces(pem(EC).splitlines()[1].lower()) <= secret_pieces(pem(EC))
+        found = secret_pieces(text)
+        assert len(found) > 30
+        assert not any("private" in piece for piece in found)
 
 
 def test_a_text_is_cut_at_what_no_token_holds():

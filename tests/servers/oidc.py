@@ -115,16 +115,20 @@ class OidcProvider:
 
 
 @contextlib.contextmanager
-def running(log, *, access_ttl=3, refresh_ttl=3600, rotate=True):
+def running(log, *, access_ttl=3, refresh_ttl=3600, rotate=True, machines=None):
     """Serves while the context is open; yields an `OidcProvider`.
 
-    Times are in seconds. The server's complaints go to the file `log`.
+    Times are in seconds. The server's complaints go to the file `log`. With
+    `machines`, a directory, there are clients with keys and certificates too;
+    `server.mjs` says what must be in it.
     """
     settings = {
         "ACCESS_TTL": str(access_ttl),
         "REFRESH_TTL": str(refresh_ttl),
         "ROTATE": str(int(rotate)),
     }
+    if machines is not None:
+        settings["MACHINES"] = str(machines)
     with serving([_installed(), "server.mjs"], HOME, log, settings) as issuer:
         yield OidcProvider(issuer, access_ttl)
 

@@ -30,8 +30,11 @@ def test_metadata(server, name):
     assert document["grant_types_supported"] == [
         "authorization_code",
         "client_credentials",
+        "password",
         "refresh_token",
         "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
     ]
     assert document["authorization_response_iss_parameter_supported"] is True
     assert document["code_challenge_methods_supported"] == ["S256"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,16 +17,27 @@ from oauth_auth import (
     FileStore,
     FromEnv,
     HttpOptions,
+    JWTBearer,
     MemoryStore,
     OAuth2,
     OAuth2Session,
     OAuthAuth,
+    Password,
+    PrivateKeyJWT,
     RefreshToken,
+    TLSClientAuth,
     Token,
+    TokenExchange,
     TokenStore,
     TokenUpdated,
 )
-from oauth_auth.client_auth import ClientSecretBasic
+from oauth_auth.client_auth import (
+    ClientAssertion,
+    ClientAuth,
+    ClientSecretBasic,
+    ClientSecretJWT,
+    SelfSignedTLSClientAuth,
+)
 from oauth_auth.compliance_fixes import fitbit_compliance_fix
 from oauth_auth.errors import LoginRequired, OAuthAuthError, TokenEndpointError
 from oauth_auth.http_clients.httpx import HttpxAuth
@@ -55,6 +67,48 @@ seed = RefreshToken(
     AuthorizationServer(token_endpoint="https://auth.example.com/token"),
     client_id="cli",
     token={"refresh_token": "8xLOxBtZ", "expires_at": 1},
+)
+
+
+def secret() -> str:
+    """Return a secret."""
+    return "s3cret"
+
+
+methods: list[ClientAuth] = [
+    PrivateKeyJWT(FromEnv("KEY"), algorithm="ES256", key_id="1", audience="issuer"),
+    PrivateKeyJWT({"kty": "EC"}),
+    PrivateKeyJWT(secret),
+    PrivateKeyJWT(Path("key.pem")),
+    ClientSecretJWT(lifetime=60.0),
+    ClientAssertion(Path("token")),
+    TLSClientAuth("c.pem", Path("k.pem")),
+    SelfSignedTLSClientAuth("c.pem"),
+]
+machine = ClientCredentials(
+    "https://auth.example.com", client_id="reports", client_auth=methods[0]
+)
+service = JWTBearer(
+    "https://auth.example.com",
+    key=FromEnv("KEY"),
+    issuer="svc",
+    claims={"scope": "a"},
+    scope=["a"],
+)
+google: JWTBearer = JWTBearer.from_service_account_file(
+    Path("sa.json"), scope=["a"], subject="me@example.com"
+)
+google = JWTBearer.from_service_account_info({"type": "service_account"})
+exchange = TokenExchange(
+    "https://sts.example.com",
+    subject_token=Path("/var/run/secrets/tokens/sts"),
+    subject_token_type="jwt",
+    actor_token=OAuthAuth(service),
+    audience=["a", "b"],
+)
+called = TokenExchange("https://sts.example.com", subject_token=secret, client_id="c")
+legacy = Password(
+    "https://auth.example.com", username="me", password=FromEnv("PASSWORD")
 )
 
 

@@ -164,16 +164,20 @@ def _offers(server: AuthorizationServer, grant: Any) -> Iterator[Check]:
 
 
 def _client(server: AuthorizationServer, grant: Any) -> Check:
-    from oauth_auth.client_auth import client_auth_from
+    from oauth_auth.client_auth import Draft, client_auth_from
 
     secret = grant.client_secret
     try:
-        method = client_auth_from(
+        chosen = client_auth_from(
             grant.client_auth, server=server, has_secret=secret is not None
-        ).method
+        )
+        method = chosen.method
         # Read, and thrown away.
         if secret is not None and not secret.reveal():
             raise errors.ConfigurationError("the client secret is empty; set it")
+        if secret is None and server.token_endpoint is not None:
+            # A key that cannot be read or sign, a certificate that cannot be loaded.
+            chosen.apply(Draft(server, "token_endpoint", grant.client_id, None, {}))
     except errors.OAuthAuthError as error:
         return _from(error, "client")
     offered = server.token_endpoint_auth_methods
