@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from oauth_auth.stores.base import TokenStore
     from oauth_auth.stores.file import FileStore
     from oauth_auth.stores.memory import MemoryStore
+    from oauth_auth.stores.postgres import PostgresStore
+    from oauth_auth.stores.redis import RedisStore
     from oauth_auth.token import Token
     from oauth_auth.transport import HttpOptions
 
@@ -40,6 +42,8 @@ __all__ = [
     "OAuth2",
     "OAuth2Session",
     "OAuthAuth",
+    "PostgresStore",
+    "RedisStore",
     "RefreshToken",
     "Token",
     "TokenStore",
@@ -59,6 +63,8 @@ _MODULES = {
     "OAuth2": "oauth2_session",
     "OAuth2Session": "oauth2_session",
     "OAuthAuth": "auth",
+    "PostgresStore": "stores.postgres",
+    "RedisStore": "stores.redis",
     "RefreshToken": "grants.refresh_token",
     "Token": "token",
     "TokenStore": "stores.base",

@@ -1,4 +1,4 @@
-"""RedisStore: records in Redis or Valkey, shared by workers on any number of machines."""
+"""RedisStore: records in Redis or Valkey, shared by workers on many machines."""
 
 from __future__ import annotations
 
@@ -56,11 +56,13 @@ class RedisStore(SharedStore):
         if isinstance(source, str):
             source = Secret(source)
         is_url = isinstance(source, SecretSource)
-        if not is_url:
+        if is_url:
+            server = RedisServer.at(source)
+        else:
             _check_client(source)
-        self._source: Final = source
+            server = RedisServer(source, is_url=False)
+        self._source: Final[Any] = source
         self._is_url: Final = is_url
-        server = RedisServer(source, is_url=is_url)
         if isinstance(source, Secret):
             server.name  # noqa: B018  # a URL of another kind is told at once
         super().__init__(RedisRows(server), source if is_url else id(source), keys)

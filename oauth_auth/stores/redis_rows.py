@@ -119,7 +119,9 @@ class RedisLease:
             self._run(scripts.FREE)
         except errors.TokenStoreError as error:
             # No error: what was done is done, and counts.
-            _log.warning("a lock lapses by itself, for it could not be freed: %s", error)
+            _log.warning(
+                "a lock lapses by itself, for it could not be freed: %s", error
+            )
 
     def reserve(self, journal: bytes, seconds: float, expected: Version) -> bool:
         """Keep the journal, and others away."""

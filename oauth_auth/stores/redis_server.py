@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
 from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import urlsplit
 
@@ -38,6 +39,12 @@ _LOST: Final = ("ConnectionError", "TimeoutError", "ClusterDownError", "OSError"
 #: The base classes of redis-py and valkey-py.
 _BASES: Final = ("RedisError", "ValkeyError")
 
+#: Stores for the same URL share connections, since programs build them anew for every
+#: call.
+_servers: weakref.WeakValueDictionary[SecretSource, RedisServer] = (
+    weakref.WeakValueDictionary()
+)
+
 
 @final
 class RedisServer:
@@ -48,12 +55,18 @@ class RedisServer:
     """
 
     def __init__(self, source: SecretSource | Any, *, is_url: bool) -> None:
-        self._source: Final = source
+        self._source: Final[Any] = source
         self._is_url: Final = is_url
         self._name: str | None = None
         #: The process that made the client, and the client: a forked child must not
         #: use the sockets of its parent.
         self._made: tuple[int, Any] | None = None
+
+    @classmethod
+    def at(cls, source: SecretSource) -> RedisServer:
+        """Return this process's only one for that URL."""
+        made = _servers.get(source)
+        return made or _servers.setdefault(source, cls(source, is_url=True))
 
     @property
     def name(self) -> str:
@@ -153,8 +166,7 @@ def _client(source: SecretSource) -> Any:
             from redis.retry import Retry
     except ImportError:
         raise errors.ConfigurationError(
-            "a RedisStore with a URL needs redis-py: "
-            'pip install "oauth-auth[redis]"'
+            'a RedisStore with a URL needs redis-py: pip install "oauth-auth[redis]"'
         ) from None
     try:
         return redis.Redis.from_url(

@@ -17,7 +17,7 @@ from oauth_auth.stores.shared_rows import Opener
 from oauth_auth.stores.shared_transaction import SharedTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Iterator
 
     from oauth_auth.stores.base import Record
     from oauth_auth.stores.keys import Keys
@@ -40,7 +40,7 @@ class SharedStore:
 
     Args:
         rows: The server's.
-        place: What tells the server from others; equal for equal arguments.
+        place: What tells the server from others: hashable, equal for equal arguments.
         keys: Sealing keys, as `RedisStore` and `PostgresStore` take them.
     """
 
@@ -48,9 +48,9 @@ class SharedStore:
     #: Each look is a question to the server.
     pauses: Final = (0.004, 0.1)
 
-    def __init__(self, rows: Rows, place: Hashable, keys: Keys) -> None:
+    def __init__(self, rows: Rows, place: Any, keys: Keys) -> None:
         self._rows: Final = rows
-        self._place: Final = place
+        self._place: Final[Any] = place
         self._sealer: Final = Sealer(KeyChain(keys, None))
 
     @property

@@ -233,7 +233,7 @@ class Pgbouncer(Machine):
             "[pgbouncer]\n"
             f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\n"
             "unix_socket_dir =\nauth_type = trust\nauth_file = users\n"
-            "pool_mode = transaction\ndefault_pool_size = 20\n"
+            "pool_mode = transaction\ndefault_pool_size = 40\nmax_client_conn = 400\n"
         )
 
     def command(self):
