@@ -53,7 +53,8 @@ class TokenAuth:
     Args:
         grant: How a token is had, or the name of a profile, whose settings then are
             the defaults of the next six arguments; see `oauth_auth.profiles`.
-        store: Where tokens are kept; by default the user's `FileStore`.
+        store: Where tokens are kept; by default at the URL in ``OAUTH_AUTH_STORE``,
+            else in the user's `FileStore`.
         account: Tells people or tenants under one client apart.
         allowed_origins: URLs whose origins may get the token; requests to others go
             without it. By default every origin that the caller itself names gets it,
@@ -169,7 +170,7 @@ class TokenAuth:
         if isinstance(configured, str):
             return cls(configured, **{**found, **settings})
         grant = configured.build_grant().without_profile()
-        return cls(grant, **{**configured.settings(), **settings})
+        return cls(grant, **{**configured.settings(), **found, **settings})
 
     # -- tokens ---------------------------------------------------------------------
 
@@ -388,9 +389,9 @@ def _listed(origins: Iterable[str]) -> list[str]:
 
 
 def _default_store() -> TokenStore:
-    from oauth_auth.stores.file import default_store
+    from oauth_auth.stores.places import own_store
 
-    return default_store()
+    return own_store()
 
 
 def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:

@@ -11,16 +11,17 @@ from oauth_auth.client_auth import client_auth_from
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import Origins
 from oauth_auth.presets import PARAMETERS, Preset, preset_named
-from oauth_auth.profiles.references import SecretReference, own_path
+from oauth_auth.profiles.references import SecretReference, own_address
 from oauth_auth.profiles.spelling import refuse_unknown
 from oauth_auth.profiles.values import READERS, check_kinds
 from oauth_auth.server import AuthorizationServer
+from oauth_auth.stores.places import store_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oauth_auth.grants.base import Grant
-    from oauth_auth.stores.file import FileStore
+    from oauth_auth.stores.base import TokenStore
 
 __all__ = ["GRANTS", "Profile"]
 
@@ -68,7 +69,8 @@ class Profile:
             used then.
         client_secret: A `SecretReference`, or how one is written in TOML.
         refresh_token: The same, for the grant ``refresh_token`` alone.
-        store: The directory of a `FileStore`; by default the user's own.
+        store: The directory of a `FileStore`, or the URL of a `RedisStore` or
+            `PostgresStore` without a password; by default the user's own.
         leeway: Seconds, as is `timeout`.
 
     Raises:
@@ -251,14 +253,12 @@ client_id='Iv1.8a61f9b3a7aba')
         reference: SecretReference | None = getattr(self, key)
         return reference and reference.source(self.name, key, self._store())
 
-    def _store(self) -> FileStore | None:
+    def _store(self) -> TokenStore | None:
         if self.store is None:
             return None
-        known: FileStore | None = self.__dict__.get("_own_store")
+        known: TokenStore | None = self.__dict__.get("_own_store")
         if known is None:
-            from oauth_auth.stores.file import FileStore
-
-            known = FileStore(own_path(self.store, "store"))
+            known = store_at(own_address(self.store, "store"))
             self.__dict__["_own_store"] = known
         return known
 
@@ -303,7 +303,7 @@ client_id='Iv1.8a61f9b3a7aba')
                 )
         check_kinds(self)
         if self.store is not None:
-            own_path(self.store, "store")
+            own_address(self.store, "store")
         grant = self.build_grant()
         self._check_endpoints(grant.server)
         client_auth_from(

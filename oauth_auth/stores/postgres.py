@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret, SecretSource
+from oauth_auth.stores.address import Address, source_of
 from oauth_auth.stores.postgres_rows import PostgresRows
 from oauth_auth.stores.postgres_server import PostgresServer
 from oauth_auth.stores.shared import SharedStore
@@ -45,7 +46,7 @@ class PostgresStore(SharedStore):
     """
 
     def __init__(self, dsn: str | SecretSource, *, keys: Keys = None) -> None:
-        source = Secret(dsn) if isinstance(dsn, str) else dsn
+        source = source_of(dsn)
         if not isinstance(source, SecretSource):
             raise errors.ConfigurationError(
                 f"a PostgresStore needs a DSN, not a {type(source).__name__}"
@@ -54,7 +55,7 @@ class PostgresStore(SharedStore):
         super().__init__(PostgresRows(PostgresServer.at(source)), source, keys)
 
     def _address(self) -> Any:
-        if not isinstance(self._source, Secret):
+        if not isinstance(self._source, Address | Secret):
             return self._source
         from oauth_auth.stores.postgres_driver import has_password
 

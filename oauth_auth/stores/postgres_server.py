@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.stores import postgres_sql as sql
+from oauth_auth.stores.address import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +64,9 @@ class PostgresServer:
     @classmethod
     def at(cls, source: SecretSource) -> PostgresServer:
         """Return this process's only one for that place."""
-        return _servers.get(source) or _servers.setdefault(source, cls(source))
+        # By what it says now: a variable may change.
+        dsn = place_of(source)
+        return _servers.get(dsn) or _servers.setdefault(dsn, cls(source))
 
     def _start_anew(self) -> None:
         self._guard = threading.Lock()  # guards what follows

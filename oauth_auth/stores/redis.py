@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
-from urllib.parse import urlsplit
 
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret, SecretSource
+from oauth_auth.stores.address import Address, holds_password, source_of
 from oauth_auth.stores.redis_rows import RedisRows
 from oauth_auth.stores.redis_server import RedisServer
 from oauth_auth.stores.shared import SharedStore
@@ -52,9 +52,7 @@ class RedisStore(SharedStore):
     def __init__(
         self, client_or_url: str | SecretSource | Any, *, keys: Keys = None
     ) -> None:
-        source = client_or_url
-        if isinstance(source, str):
-            source = Secret(source)
+        source = source_of(client_or_url)
         is_url = isinstance(source, SecretSource)
         if is_url:
             server = RedisServer.at(source)
@@ -63,7 +61,7 @@ class RedisStore(SharedStore):
             server = RedisServer(source, is_url=False)
         self._source: Final[Any] = source
         self._is_url: Final = is_url
-        if isinstance(source, Secret):
+        if isinstance(source, Address | Secret):
             server.name  # noqa: B018  # a URL of another kind is told at once
         super().__init__(RedisRows(server), source if is_url else id(source), keys)
 
@@ -73,11 +71,9 @@ class RedisStore(SharedStore):
                 f"the RedisStore at {self.name} was given a client, and a client "
                 "stays in its process; give it a URL, or build it in each process"
             )
-        if not isinstance(self._source, Secret):
+        if not isinstance(self._source, Address | Secret):
             return self._source
-        url = urlsplit(self._source.reveal())
-        if url.password or "password=" in url.query:
-            del url
+        if holds_password(self._source):
             raise errors.ConfigurationError(
                 f"the URL of {self.name} holds a password, and a pickle is readable "
                 'by anyone; put the URL into a variable, and pass FromEnv("...")'

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
+from oauth_auth.stores.address import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,8 +66,9 @@ class RedisServer:
     @classmethod
     def at(cls, source: SecretSource) -> RedisServer:
         """Return this process's only one for that URL."""
-        made = _servers.get(source)
-        return made or _servers.setdefault(source, cls(source, is_url=True))
+        # By what it says now: a variable may change.
+        url = place_of(source)
+        return _servers.get(url) or _servers.setdefault(url, cls(source, is_url=True))
 
     @property
     def name(self) -> str:
