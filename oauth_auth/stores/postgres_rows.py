@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, final
 from oauth_auth.lazy_errors import errors
 from oauth_auth.stores import postgres_sql as sql
 from oauth_auth.stores.heartbeat import Heartbeat
-from oauth_auth.stores.postgres_server import execute
 from oauth_auth.stores.shared_rows import Row, Version
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ class PostgresRows:
 
     def read(self, record_id: str) -> Row | None:
         """Return what lies under a record id."""
-        for lineage, generation, *sealed in self._ask(sql.READ, record_id):
-            return Row(Version(lineage, generation), *(part or b"" for part in sealed))
+        found = self._ask(sql.READ, record_id)
+        for lineage, generation, record, mark, journal in found:
+            version = Version(lineage, generation)
+            return Row(version, record or b"", mark or b"", journal or b"")
         return None
 
     def lease(self, record_id: str) -> PostgresLease:
@@ -84,6 +86,12 @@ class PostgresRows:
     def drop_claim(self, fingerprint: str) -> None:
         """Remove a claim."""
         self._ask(sql.DROP_CLAIM, fingerprint)
+
+    def claimed_inside(self, fingerprint: str) -> str | None:
+        """Return the record that was last saved with this claim."""
+        for (name,) in self._server.ask(sql.CLAIMED, {"claim": fingerprint}):
+            return str(name)
+        return None
 
     def prepare(self) -> None:
         """Make the table, unless it is there."""
@@ -153,10 +161,9 @@ class PostgresLease:
         return True
 
     def _end(self, connection: Any) -> None:
-        try:
-            execute(connection, "ROLLBACK", None)
-        except Exception:  # noqa: BLE001  # psycopg's; the server ends it by itself
-            connection.close()
+        # If the connection is lost, the server frees the lock by itself.
+        with contextlib.suppress(errors.TokenStoreError):
+            self._server.say(connection, "ROLLBACK")
         self._server.give(connection)
 
     def _beat(self) -> bool:
@@ -172,11 +179,10 @@ class PostgresLease:
             milliseconds = int(self._silence * 1000)
             question = f"SET LOCAL idle_in_transaction_session_timeout={milliseconds}"
             try:
-                execute(self._connection, question, None)
-            except Exception:  # noqa: BLE001  # psycopg's
-                self._connection.close()
+                self._server.say(self._connection, question)
+            except errors.TokenStoreError as error:
                 self._connection = None
-                _log.debug("the connection that locks record %s is lost", self._id)
+                _log.debug("record %s is no longer locked: %s", self._id, error)
             else:
                 return True
         return self._taken()
@@ -227,6 +233,7 @@ class PostgresLease:
             sql.SAVE,
             **facts,
             sealed=row.record,
+            claim=row.claim or None,
             known=expected is not None,
             old_lineage=old.lineage,
             old_generation=old.generation,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from oauth_auth.secret import SecretSource
 
-__all__ = ["PostgresServer", "execute"]
+__all__ = ["PostgresServer"]
 
 #: Seconds to wait for a connection, or for one answer.
 _TIMEOUT: Final = 5.0
@@ -115,7 +115,7 @@ class PostgresServer:
         while True:
             connection, used = self._take()
             try:
-                return connection, execute(connection, question, facts)
+                return connection, _execute(connection, question, facts)
             except Exception as error:  # noqa: BLE001  # psycopg may not be loaded
                 state = getattr(error, "sqlstate", None)
                 translated = _translated(error, self.name)
@@ -141,6 +141,20 @@ class PostgresServer:
                 f"{self.name} broke off; try again"
             )
 
+    def say(self, connection: Any, what: str) -> None:
+        """Say something on a connection that was kept.
+
+        Raises:
+            StoreUnreachable: The connection is lost, and closed.
+        """
+        try:
+            _execute(connection, what, None)
+        except Exception:  # noqa: BLE001  # whatever psycopg says, it is of no use
+            connection.close()
+        else:
+            return
+        raise errors.StoreUnreachable(f"{self.name} has ended a session; try again")
+
     def prepare(self) -> None:
         """Make the table, unless it is there.
 
@@ -149,8 +163,8 @@ class PostgresServer:
         """
         connection, _ = self._take()
         try:
-            if execute(connection, sql.FIND, None)[0][0] is None:
-                execute(connection, sql.CREATE, None)
+            if _execute(connection, sql.FIND, None)[0][0] is None:
+                _execute(connection, sql.CREATE, None)
         except Exception as error:  # noqa: BLE001  # psycopg may not be loaded
             connection.close()
             translated = _translated(error, self.name)
@@ -232,7 +246,7 @@ class PostgresServer:
         self._drop_idle()
 
 
-def execute(
+def _execute(
     connection: Any, question: str, facts: Mapping[str, Any] | None
 ) -> list[tuple[Any, ...]]:
     """Ask on a connection; return the rows of all answers together."""

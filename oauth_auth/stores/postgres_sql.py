@@ -5,6 +5,7 @@ One table, in the schema that the connection's `search_path` names first:
     kind, name        "record" and a record id, or "claim" and a fingerprint
     sealed            the record or claim
     lineage, generation, writing   the record's version, and which save wrote it
+    claim             the fingerprint of its newest refresh token
     mark, journal     what lies beside a record, sealed
     sender, sent_until   who may have sent a refresh token, and when that must be over
     damaged           a copy of what could not be opened any more
@@ -21,6 +22,7 @@ from typing import Final
 
 __all__ = [
     "CLAIM",
+    "CLAIMED",
     "CREATE",
     "DROP_CLAIM",
     "FIND",
@@ -55,6 +57,7 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
   lineage text NOT NULL DEFAULT '',
   generation bigint NOT NULL DEFAULT 0,
   writing text,
+  claim text,
   mark bytea,
   journal bytea,
   sender text,
@@ -63,6 +66,7 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
   changed_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (kind, name)
 );
+CREATE INDEX IF NOT EXISTS {TABLE}_claim ON {TABLE} (claim) WHERE claim IS NOT NULL;
 COMMIT
 """
 
@@ -75,6 +79,10 @@ NAMES: Final = f"""
 SELECT name FROM {TABLE}
 WHERE kind = 'record' AND sealed IS NOT NULL AND name > %(after)s
 ORDER BY name LIMIT 1000
+"""  # noqa: S608
+
+CLAIMED: Final = f"""
+SELECT name FROM {TABLE} WHERE kind = 'record' AND claim = %(claim)s
 """  # noqa: S608
 
 #: Nobody may have sent anything but this worker, or the one that it took over from.
@@ -105,11 +113,13 @@ AND t.lineage = %(lineage)s AND t.generation = %(generation)s AND t.sender = %(m
 """  # noqa: S608
 
 SAVE: Final = f"""
-INSERT INTO {TABLE} AS t (kind, name, sealed, lineage, generation, writing)
-VALUES ('record', %(name)s, %(sealed)s, %(lineage)s, %(generation)s, %(writing)s)
+INSERT INTO {TABLE} AS t (kind, name, sealed, lineage, generation, writing, claim)
+VALUES ('record', %(name)s, %(sealed)s, %(lineage)s, %(generation)s, %(writing)s,
+        %(claim)s)
 ON CONFLICT (kind, name) DO UPDATE SET
   sealed = EXCLUDED.sealed, lineage = EXCLUDED.lineage,
   generation = EXCLUDED.generation, writing = EXCLUDED.writing,
+  claim = EXCLUDED.claim,
   mark = NULL, journal = NULL, {_MINE_ENDS}, changed_at = now(),
   damaged = CASE WHEN %(aside)s THEN t.sealed ELSE t.damaged END
 WHERE t.generation < EXCLUDED.generation

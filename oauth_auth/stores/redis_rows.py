@@ -24,6 +24,7 @@ __all__ = ["RedisLease", "RedisRows"]
 #: How long a lease lasts after its holder was last heard of, in seconds.
 LEASE_SECONDS: Final = 10.0
 _BEATS: Final = 3
+_CLAIMS: Final = "oauth_auth:claims"
 
 _log = logging.getLogger("oauth_auth")
 
@@ -47,11 +48,11 @@ class RedisRows:
     def read(self, record_id: str) -> Row | None:
         """Return what lies under a record id."""
         found = self._server.run(scripts.READ, _keys(record_id), ())
-        lineage, generation, *sealed = found
-        if not any(sealed):
+        lineage, generation, record, mark, journal = found
+        if not (record or mark or journal):
             return None
         version = Version(_text(lineage), int(_text(generation) or 0))
-        return Row(version, *map(_unpacked, sealed))
+        return Row(version, _unpacked(record), _unpacked(mark), _unpacked(journal))
 
     def lease(self, record_id: str) -> RedisLease:
         """Return a way to hold a record."""
@@ -75,6 +76,15 @@ class RedisRows:
         """Remove a claim."""
         self._server.call("delete", _claim(fingerprint))
 
+    def claimed_inside(self, fingerprint: str) -> str | None:
+        """Return the record that was last saved with this claim."""
+        if not self._server.is_cluster:
+            return _text(self._server.call("hget", _CLAIMS, fingerprint)) or None
+        for name in self.names():
+            if _text(self._server.call("hget", _keys(name)[0], "claim")) == fingerprint:
+                return name
+        return None
+
     def prepare(self) -> None:
         """See that the server answers; it needs nothing."""
         self._server.call("ping")
@@ -90,6 +100,7 @@ class RedisLease:
 
     def __init__(self, server: RedisServer, record_id: str) -> None:
         self._server: Final = server
+        self._id: Final = record_id
         self._keys: Final = _keys(record_id)
         #: Names the holder for people, and is nobody else's.
         self._me: Final = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(8).hex()}"
@@ -146,6 +157,9 @@ class RedisLease:
             int(expected is not None),
             *_plain(expected or Version()),
             int(aside),
+            row.claim,
+            self._id,
+            more_keys=() if self._server.is_cluster else (_CLAIMS,),
         )
 
     def mark(self, mark: bytes, *, ends_journal: bool) -> bool:
@@ -163,8 +177,11 @@ class RedisLease:
         host, _, rest = found.rpartition(":")[0].rpartition(":")
         return f"process {rest} on {host}" if host else None
 
-    def _run(self, script: Script, *arguments: Any) -> bool:
-        return bool(self._server.run(script, self._keys, (self._me, *arguments)))
+    def _run(
+        self, script: Script, *arguments: Any, more_keys: tuple[str, ...] = ()
+    ) -> bool:
+        keys = (*self._keys, *more_keys)
+        return bool(self._server.run(script, keys, (self._me, *arguments)))
 
 
 def _keys(record_id: str) -> tuple[str, str, str]:

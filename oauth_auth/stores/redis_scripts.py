@@ -7,6 +7,10 @@ Of each record there are three keys, whose braces put them into one slot of a cl
                              sent a refresh token, and `until`, when that must be over
     oauth_auth:{ID}:lease    who holds the record; expires by itself
 
+And, but for clusters, where a script's keys lie in one slot:
+
+    oauth_auth:claims        a hash: each record's newest claim, and the record's id
+
 All times are Redis's own, in milliseconds.
 """
 
@@ -83,8 +87,8 @@ return 1
 )
 
 #: Lineage, generation, sealed, what tells this save from others; whether it is known
-#: what was there, that lineage and generation; whether to keep a damaged record aside
-#: -> whether it was older.
+#: what was there, that lineage and generation; whether to keep a damaged record aside;
+#: the record's newest claim, its id -> whether it was older.
 SAVE: Final = _script(
     _HOLD,
     """
@@ -92,7 +96,8 @@ local generation, writing = tonumber(ARGV[3]), ARGV[5]
 -- Where memory is short Redis refuses a script's first write only, and never this one:
 -- an answer for which a refresh token was spent must not be lost for that.
 redis.call('HDEL', beside, 'mark')
-local found = redis.call('HMGET', record, 'lineage', 'generation', 'writing', 'sealed')
+local found = redis.call('HMGET', record, 'lineage', 'generation', 'writing', 'sealed',
+                         'claim')
 local there = tonumber(found[2] or '0') or 0
 if there == generation and found[3] == writing then return 1 end
 if there >= generation then return 0 end
@@ -103,7 +108,11 @@ if ARGV[9] == '1' and found[4] then
   redis.call('HSET', record, 'damaged', found[4])
 end
 redis.call('HSET', record, 'lineage', ARGV[2], 'generation', ARGV[3],
-           'sealed', ARGV[4], 'writing', writing)
+           'sealed', ARGV[4], 'writing', writing, 'claim', ARGV[10])
+if KEYS[4] then
+  if found[5] and found[5] ~= '' then redis.call('HDEL', KEYS[4], found[5]) end
+  if ARGV[10] ~= '' then redis.call('HSET', KEYS[4], ARGV[10], ARGV[11]) end
+end
 redis.call('HDEL', beside, 'journal')
 sent_nothing()
 return 1

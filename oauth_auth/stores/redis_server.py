@@ -87,6 +87,11 @@ class RedisServer:
             self._name = name
         return self._name
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the keys of a script must lie in one slot."""
+        return not self._is_url and hasattr(self._source, "get_primaries")
+
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script; it may be run twice if its first answer is lost.
 

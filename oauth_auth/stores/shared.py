@@ -115,6 +115,13 @@ class SharedStore:
             self._rows.drop_claim(replaces)
         return record_id
 
+    def claimed_inside(self, fingerprint: str) -> str | None:
+        """Return the record whose newest claim this is, though nobody has set it.
+
+        Its worker may have died just before it would have.
+        """
+        return self._rows.claimed_inside(_checked(fingerprint))
+
     def _claimed(self, fingerprint: str, *, setting: bool = False) -> _Claim:
         sealed = self._rows.read_claim(fingerprint)
         if sealed is None:

@@ -37,6 +37,8 @@ class Row(NamedTuple):
     record: bytes = b""
     mark: bytes = b""
     journal: bytes = b""
+    #: The newest of the record's claims, to be found by; only given to be saved.
+    claim: str = ""
 
 
 class Lease(Protocol):
@@ -129,6 +131,10 @@ class Rows(Protocol):
 
     def drop_claim(self, fingerprint: str) -> None:
         """Remove a claim."""
+        ...
+
+    def claimed_inside(self, fingerprint: str) -> str | None:
+        """Return the record that was last saved with this claim."""
         ...
 
     def prepare(self) -> None:

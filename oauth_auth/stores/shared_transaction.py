@@ -146,7 +146,8 @@ class SharedTransaction:
         if self._tried is None or self._tried[0] is not record:
             self._tried = (record, os.urandom(8).hex())
         version = Version(record.lineage, record.generation)
-        row = Row(version, self._opener.sealed(record))
+        claim = record.claims[-1] if record.claims else ""
+        row = Row(version, self._opener.sealed(record), claim=claim)
         if not self._lease.save(row, self._version, self._tried[1], aside=damaged):
             raise errors.StoreConflict(
                 f"{self._opener.where} has been replaced by another worker, so "

@@ -118,7 +118,7 @@ def test_what_is_no_address_is_refused(monkeypatch):
             PostgresStore(wrong)
     import redis.asyncio
 
-    with pytest.raises(errors.ConfigurationError, match="not redis.asyncio"):
+    with pytest.raises(errors.ConfigurationError, match=r"not redis\.asyncio"):
         RedisStore(redis.asyncio.Redis())
 
 

@@ -1,0 +1,34 @@
+"""A Redis or PostgreSQL for each test, empty."""
+
+import pytest
+
+from oauth_auth.stores.keys import new_key
+from tests.fleet.backends import PostgresBackend, RedisBackend
+
+
+@pytest.fixture(autouse=True)
+def sealing_key(monkeypatch):
+    """The key that all workers share."""
+    monkeypatch.setenv("OAUTH_AUTH_KEY", new_key().reveal())
+
+
+@pytest.fixture
+def redis_backend(redis_machine):
+    """Redis alone."""
+    backend = RedisBackend(redis_machine)
+    backend.empty()
+    return backend
+
+
+@pytest.fixture
+def postgres_backend(postgres_machine):
+    """PostgreSQL alone."""
+    backend = PostgresBackend(postgres_machine)
+    backend.empty()
+    return backend
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def backend(request):
+    """The one and the other."""
+    return request.getfixturevalue(f"{request.param}_backend")
