@@ -161,9 +161,9 @@ class PostgresServer:
         Raises:
             StoreNotWritable: It cannot be made.
         """
-        connection, _ = self._take()
+        connection, found = self.begin(sql.FIND)
         try:
-            if _execute(connection, sql.FIND, None)[0][0] is None:
+            if found[0][0] is None:
                 _execute(connection, sql.CREATE, None)
         except Exception as error:  # noqa: BLE001  # psycopg may not be loaded
             connection.close()

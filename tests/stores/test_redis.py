@@ -144,7 +144,7 @@ class TestLease:
         assert client.hgetall(BESIDE) == {}
 
     def test_nothing_is_spent_that_another_has_replaced(self, store, client):
-        """A turn that lost the record for a while sees that, though it is free again."""
+        """A turn that lost the record for a while sees that, if it is free again."""
         save(store, a_record(1))
         with store.lock(ID, timeout=0) as transaction:
             transaction.read()
@@ -154,7 +154,7 @@ class TestLease:
                 transaction.reserve(a_journal(1))
 
     def test_a_second_sending_is_asked_for(self, store, client):
-        """By then the first answer has not come for long, and another may have begun."""
+        """By then no answer has come for long, and another worker may have begun."""
         save(store, a_record(1))
         with store.lock(ID, timeout=0) as transaction:
             transaction.read()
