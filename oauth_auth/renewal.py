@@ -308,6 +308,12 @@ class TokenSource:
 
     def _raise_if_marked(self, record: Record, terms: Terms) -> None:
         if record.logged_out and terms.grant.needs_person:
+            moved_to = (record.document or {}).get("moved_to")
+            if moved_to is not None:
+                raise errors.LoginRequired(
+                    f"the login of {terms.grant!r} was moved to the store {moved_to}; "
+                    "use that one (OAUTH_AUTH_STORE)"
+                )
             raise errors.LoginRequired(
                 f"{terms.grant!r} was logged out; {terms.grant.remedy}"
             )

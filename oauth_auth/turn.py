@@ -118,6 +118,8 @@ class Turn:
                     source.record_id,
                     known.generation,
                 )
+            if not record.generation:
+                self._terms.identifier.write_back(source.store)
             self._transaction.save(known)
             record = known
         elif source.unsaved is None:

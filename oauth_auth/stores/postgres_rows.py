@@ -64,10 +64,17 @@ class PostgresRows:
 
     def names(self) -> Iterator[str]:
         """Yield the ids of all records."""
+        return self._names("record")
+
+    def claims(self) -> Iterator[str]:
+        """Yield the fingerprints of all claims."""
+        return self._names("claim")
+
+    def _names(self, kind: str) -> Iterator[str]:
         after = ""
         while True:
             # A page at a time: a cursor would need a session.
-            page = self._server.ask(sql.NAMES, {"after": after})
+            page = self._server.ask(sql.NAMES, {"kind": kind, "after": after})
             yield from (name for (name,) in page)
             if not page:
                 return

@@ -77,7 +77,7 @@ WHERE kind = 'record' AND name = %(name)s
 
 NAMES: Final = f"""
 SELECT name FROM {TABLE}
-WHERE kind = 'record' AND sealed IS NOT NULL AND name > %(after)s
+WHERE kind = %(kind)s AND sealed IS NOT NULL AND name > %(after)s
 ORDER BY name LIMIT 1000
 """  # noqa: S608
 

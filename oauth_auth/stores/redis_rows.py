@@ -76,6 +76,11 @@ class RedisRows:
         """Remove a claim."""
         self._server.call("delete", _claim(fingerprint))
 
+    def claims(self) -> Iterator[str]:
+        """Yield the fingerprints of all claims."""
+        for key in self._server.keys(_claim("*")):
+            yield key.rpartition(":")[2]
+
     def claimed_inside(self, fingerprint: str) -> str | None:
         """Return the record that was last saved with this claim."""
         if not self._server.is_cluster:

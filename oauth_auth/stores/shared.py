@@ -115,6 +115,12 @@ class SharedStore:
             self._rows.drop_claim(replaces)
         return record_id
 
+    def claims(self) -> Iterator[tuple[str, str, bool]]:
+        """Yield all claims: fingerprint, record id, and whether it is a seed's."""
+        for fingerprint in self._rows.claims():
+            claim = self._claimed(fingerprint)
+            yield fingerprint, claim.record_id, claim.seed
+
     def claimed_inside(self, fingerprint: str) -> str | None:
         """Return the record whose newest claim this is, though nobody has set it.
 

@@ -133,6 +133,10 @@ class Rows(Protocol):
         """Remove a claim."""
         ...
 
+    def claims(self) -> Iterator[str]:
+        """Yield the fingerprints of all claims."""
+        ...
+
     def claimed_inside(self, fingerprint: str) -> str | None:
         """Return the record that was last saved with this claim."""
         ...

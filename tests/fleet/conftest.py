@@ -2,6 +2,7 @@
 
 import pytest
 
+from oauth_auth import sources, token_auth
 from oauth_auth.stores.keys import new_key
 from tests.fleet.backends import PostgresBackend, RedisBackend
 
@@ -10,6 +11,13 @@ from tests.fleet.backends import PostgresBackend, RedisBackend
 def sealing_key(monkeypatch):
     """The key that all workers share."""
     monkeypatch.setenv("OAUTH_AUTH_KEY", new_key().reveal())
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_was_in_the_store():
+    """No test knows what was at the same place in the one before."""
+    sources._sources.clear()
+    token_auth._identifiers.clear()
 
 
 @pytest.fixture

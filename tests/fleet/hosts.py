@@ -100,7 +100,8 @@ class Expiries(NamedTuple):
             fleet.start_all()
             for event in self.events:
                 self._meet(fleet, server, event)
-            granted(server, self.number)
+            for number in range(1, self.number + 1):
+                granted(server, number)
             crashed = fleet.stop()
             return Outcome(
                 [tuple(report) for report in fleet.reports],

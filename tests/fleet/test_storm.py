@@ -48,7 +48,7 @@ def test_one_failure_answers_all_machines(backend, server):
 @pytest.mark.long
 def test_expiry_after_expiry(backend, oauth_server_factory):
     """Over 50 expiries each is one token request, and no request fails."""
-    server = oauth_server_factory(access_token_lifetime=2.0)
+    server = oauth_server_factory(access_token_lifetime=1.0)
     seed = server.issue()["refresh_token"]
     seen = run_steadily(login, server, backend.url, seed, processes=4, generation=52)
     assert set(seen) == {200}
