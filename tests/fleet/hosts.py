@@ -14,9 +14,11 @@ import requests
 from oauth_auth import turn
 from oauth_auth.stores import postgres_rows, redis_rows
 from oauth_auth.stores.places import store_at
+from oauth_auth.testing import Fault
 from tests.processes.fleet import Fleet, Tally, tokens_in, until
 from tests.processes.hammering import Caller, Place, numbered_login
 from tests.processes.ledger import sender
+from tests.processes.moments import Once, paused
 
 #: Seconds for one exchange, and what a save may take: a dead worker's successor waits
 #: for twice the one and the other.
@@ -137,3 +139,18 @@ def granted(server, number):
         return server.counts().refreshes_granted >= number
 
     until(looked, "renewal")
+
+
+def paused_in_haste(place, seconds, waiters):
+    """Let a holder stand still while its answer comes, in a process that may fork.
+
+    Args:
+        place: Whose login.
+        seconds: How long; None until each of the others has got a result.
+        waiters: How many others there are.
+    """
+    in_haste()
+    postgres_rows.SILENCE_SECONDS = 1.0
+    answer_in_1_s = Fault(delay_after=1.0)
+    jobs = [Once(place) for _ in range(waiters + 1)]
+    return paused(place, answer_in_1_s, seconds, jobs[0], jobs[1:])

@@ -5,9 +5,16 @@ import threading
 import pytest
 
 from tests.fleet.backends import PostgresBackend, RedisBackend
-from tests.fleet.hosts import Expiries, SharedPlace, Steady, granted
+from tests.fleet.hosts import (
+    Expiries,
+    SharedPlace,
+    Steady,
+    granted,
+    paused_in_haste,
+)
 from tests.fleet.proxy import Wire
 from tests.processes.fleet import in_foreman
+from tests.processes.moments import RENEWED
 from tests.servers import machines
 
 LONG = pytest.mark.long
@@ -116,6 +123,33 @@ def test_servers_restart_and_networks_are_cut(
     assert counts.reuse_detected == counts.families_revoked == 0
     assert counts.token_requests == counts.refreshes_granted
     assert newest(server) in outcome.kept
+
+
+class TestStandingStill:
+    """A holder that stands still while its answer is on the way."""
+
+    @pytest.mark.parametrize("rotation", ["strict", "grace"])
+    def test_within_its_time(self, backend, oauth_server_factory, tmp_path, rotation):
+        """Nobody takes over, and all get its new token. M21."""
+        server = oauth_server_factory(rotation=rotation, grace=10.0)
+        place = SharedPlace(server, backend.url, tmp_path / "home")
+        outcome = in_foreman(paused_in_haste, place, 0.7, 1)
+        assert [report.what for report in outcome.reports] == [RENEWED] * 2
+        assert server.counts().token_requests == 1
+
+    def test_beyond_it(self, backend, oauth_server_factory, tmp_path):
+        """Another worker takes over; a server with a grace window forgives that.
+
+        With none it is the documented exception: the login is lost.
+        """
+        server = oauth_server_factory(rotation="grace", grace=30.0)
+        place = SharedPlace(server, backend.url, tmp_path / "home")
+        outcome = in_foreman(paused_in_haste, place, None, 1)
+        assert [report.what for report in outcome.reports] == [RENEWED] * 2
+        counts = server.counts()
+        assert counts.token_requests == 2
+        assert counts.replays_in_grace == 1
+        assert counts.families_revoked == 0
 
 
 def _blink(wire):
