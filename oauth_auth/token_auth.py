@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from oauth_auth import sealed_pickle
@@ -36,6 +37,10 @@ _log = logging.getLogger("oauth_auth")
 _ANNOUNCED_KEPT: Final = 64
 _IDENTIFIERS_KEPT: Final = 1024
 _identifiers: dict[TokenStore, Identifier] = {}
+#: Stores that could not be reached, and when they are asked again (monotonic time).
+_ask_again: dict[TokenStore, float] = {}
+#: Seconds until then.
+_OUTAGE_PAUSE: Final = 60.0
 #: Threads of one event loop that read stores and finish logins at a time.
 _THREADS: Final = 64
 #: Seconds.
@@ -396,18 +401,30 @@ def _default_store() -> TokenStore:
 
 def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
     identifier = _identifiers.get(store)
-    if identifier is None:
+    if identifier is None or not (identifier.kept or _still_away(store, grant)):
         try:
-            identifier = Identifier.of(store)
+            found = Identifier.of(store)
         except errors.StoreNotWritable as error:
             if grant.needs_person:
                 raise
+            if isinstance(error, errors.StoreUnreachable):
+                _ask_again[store] = time.monotonic() + _OUTAGE_PAUSE
             _log.warning("tokens are kept in memory only: %s", error)
-            identifier = Identifier.unkept()
+            found = identifier or Identifier.unkept()
         if len(_identifiers) >= _IDENTIFIERS_KEPT:
             _identifiers.clear()
-        identifier = _identifiers.setdefault(store, identifier)
+            _ask_again.clear()
+        if found.kept:
+            _identifiers[store] = found
+        identifier = _identifiers.setdefault(store, found)
     return identifier
+
+
+def _still_away(store: TokenStore, grant: Grant) -> bool:
+    """Whether a store that could not be used is not worth another try."""
+    if grant.needs_person:
+        return False
+    return time.monotonic() < _ask_again.get(store, float("inf"))
 
 
 async def in_thread(function: Callable[[], _Result]) -> _Result:

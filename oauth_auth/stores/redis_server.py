@@ -59,6 +59,7 @@ class RedisServer:
         self._source: Final[Any] = source
         self._is_url: Final = is_url
         self._name: str | None = None
+        self._speaks_tls: Final = _speaks_tls(source, is_url=is_url)
         #: The process that made the client, and the client: a forked child must not
         #: use the sockets of its parent.
         self._made: tuple[int, Any] | None = None
@@ -151,7 +152,7 @@ class RedisServer:
     def _translating(self) -> Iterator[None]:
         try:
             # TLS must not begin amid a fork.
-            with forking.brief():
+            with forking.brief() if self._speaks_tls else contextlib.nullcontext():
                 yield
         except errors.OAuthAuthError:
             raise
@@ -163,6 +164,15 @@ class RedisServer:
             return
         # Outside the clause: the library's frames hold the password.
         raise translated
+
+
+def _speaks_tls(source: SecretSource | Any, *, is_url: bool) -> bool:
+    if is_url:
+        return bool(source.reveal().startswith("rediss:"))
+    pool = getattr(source, "connection_pool", None)
+    kind = getattr(pool, "connection_class", None)
+    # Of a cluster's pools, which are made later, nothing is known.
+    return kind is None or "SSL" in kind.__name__
 
 
 def _client(source: SecretSource) -> Any:

@@ -4,10 +4,9 @@ import asyncio
 import logging
 import threading
 
-import httpx
 import pytest
 
-from oauth_auth import OAuthAuth, RefreshToken, errors, renewal, turn
+from oauth_auth import ClientCredentials, OAuthAuth, RefreshToken, errors, renewal, turn
 from oauth_auth.stores import postgres_rows, redis_rows
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 from tests.faults.clock import Clock
@@ -229,15 +228,27 @@ def test_a_forked_child_goes_on(auth, server, backend):
     assert auth.renew() != token
 
 
-def test_a_machine_gets_its_token_without_a_store(backend, wire, server):
-    """Where nobody has to log in nothing can be lost, and nobody waits."""
-    from oauth_auth import ClientCredentials
-
-    grant = ClientCredentials(
+def test_a_machine_gets_its_token_without_a_store(
+    backend, wire, server, grant, monkeypatch
+):
+    """Nothing can be lost there, and nobody waits; later it shares its token again."""
+    machine = ClientCredentials(
         token_endpoint=TOKEN_ENDPOINT, client_id="app", client_secret="s3cret-s3cret"
     )
     wire.cut()
     store = backend.kind(backend.address(wire.port))
-    auth = OAuthAuth(grant, store=store, http=server.http)
-    assert auth.token().access_token
-    assert isinstance(server.http(), httpx.Client)
+
+    def auth(grant):
+        return OAuthAuth(grant, store=store, http=server.http)
+
+    token = auth(machine).token()
+    assert auth(machine).token() == token
+    with pytest.raises(errors.StoreUnreachable):
+        auth(grant).token()
+    assert list(backend.kind(backend.url).records()) == []
+    wire.mend()
+    # For a login it matters that the records' names are those that all workers use.
+    assert auth(grant).token() == Worker(backend, grant, server).token()
+    Clock(monkeypatch).wait(3600.0)
+    assert auth(machine).token() == Worker(backend, machine, server).token()
+    assert server.token_requests == 3
