@@ -12,16 +12,17 @@ from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import Origins
 from oauth_auth.presets import PARAMETERS, PRESETS, Preset
 from oauth_auth.profiles.building import built
-from oauth_auth.profiles.references import SecretReference, own_path
+from oauth_auth.profiles.references import SecretReference, own_address
 from oauth_auth.profiles.spelling import refuse_unknown
 from oauth_auth.profiles.values import READERS, check_kinds
+from oauth_auth.stores.places import store_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oauth_auth.grants.base import Grant
     from oauth_auth.server import AuthorizationServer
-    from oauth_auth.stores.file import FileStore
+    from oauth_auth.stores.base import TokenStore
 
 __all__ = ["CLIENT_OPTIONAL", "GRANTS", "Profile"]
 
@@ -93,7 +94,8 @@ class Profile:
         signing_algorithm: See `PrivateKeyJWT`, as for `key_id` and for
             `assertion_audience`, which is its ``audience``; `JWTBearer` has the same.
         certificate: A path, as is `certificate_key`; see `TLSClientAuth`.
-        store: The directory of a `FileStore`; by default the user's own.
+        store: The directory of a `FileStore`, or the URL of a `RedisStore` or
+            `PostgresStore` without a password; by default the user's own.
         leeway: Seconds, as is `timeout`.
 
     Raises:
@@ -224,14 +226,12 @@ client_id='Iv1.8a61f9b3a7aba')
             scope = tuple(scope.split()) if separator != " " else (scope,)
         return separator.join(scope) or None
 
-    def _store(self) -> FileStore | None:
+    def _store(self) -> TokenStore | None:
         if self.store is None:
             return None
-        known: FileStore | None = self.__dict__.get("_own_store")
+        known: TokenStore | None = self.__dict__.get("_own_store")
         if known is None:
-            from oauth_auth.stores.file import FileStore
-
-            known = FileStore(own_path(self.store, "store"))
+            known = store_at(own_address(self.store, "store"))
             self.__dict__["_own_store"] = known
         return known
 
@@ -262,7 +262,7 @@ client_id='Iv1.8a61f9b3a7aba')
         self._check_grant()
         check_kinds(self)
         if self.store is not None:
-            own_path(self.store, "store")
+            own_address(self.store, "store")
         grant = self.build_grant()
         self._check_endpoints(grant.server)
         client_auth_from(

@@ -123,6 +123,13 @@ class FileStore:
             self._forget(self._claims / _checked(replaces))
         return record_id
 
+    def claims(self) -> Iterator[tuple[str, str, bool]]:
+        """Yield all claims: fingerprint, record id, and whether it is a seed's."""
+        for name in _names(self._claims):
+            if _NAME.fullmatch(name):
+                claim = self._claimed(self._claims / name)
+                yield name, claim.record_id, claim.seed
+
     def _claimed(self, path: Path) -> _Claim:
         sealed = disk.read_private(path)
         if sealed is None:

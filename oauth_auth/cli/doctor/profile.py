@@ -15,6 +15,7 @@ from oauth_auth.cli.words import duration, moment
 from oauth_auth.lazy_errors import errors
 from oauth_auth.server import is_loopback
 from oauth_auth.stores.file import FileStore, default_store
+from oauth_auth.stores.shared import SharedStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,8 @@ def check_profile(name: str) -> Iterator[Check]:
     yield ok("profile", f"{grant.grant_type.rpartition(':')[2]} at {grant.server.name}")
     if isinstance(auth._store, FileStore) and auth._store != default_store():
         yield from check_store(auth._store)
+    if isinstance(auth._store, SharedStore):
+        yield _shared(auth._store)
     server, url, response = None, "", None
     try:
         server, url, response = _asked(auth, terms)
@@ -66,6 +69,15 @@ def check_profile(name: str) -> Iterator[Check]:
         yield _client(server, grant)
     yield from _ports(grant)
     yield _login(name, auth)
+
+
+def _shared(store: SharedStore) -> Check:
+    try:
+        found = store.read("id-key")
+    except errors.OAuthAuthError as error:
+        return _from(error, "store")
+    state = "with logins in it" if found else "new"
+    return ok("store", f"{store.name} answers, {state}, and the key opens it")
 
 
 def _from(error: Any, name: str) -> Check:
