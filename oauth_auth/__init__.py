@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from oauth_auth.stores.base import TokenStore
     from oauth_auth.stores.file import FileStore
     from oauth_auth.stores.memory import MemoryStore
+    from oauth_auth.stores.postgres import PostgresStore
+    from oauth_auth.stores.redis import RedisStore
     from oauth_auth.token import Token
     from oauth_auth.transport import HttpOptions
 
@@ -47,7 +49,9 @@ __all__ = [
     "OAuth2Session",
     "OAuthAuth",
     "Password",
+    "PostgresStore",
     "PrivateKeyJWT",
+    "RedisStore",
     "RefreshToken",
     "TLSClientAuth",
     "Token",
@@ -71,7 +75,9 @@ _MODULES = {
     "OAuth2Session": "oauth2_session",
     "OAuthAuth": "auth",
     "Password": "grants.password",
+    "PostgresStore": "stores.postgres",
     "PrivateKeyJWT": "client_auth.assertions",
+    "RedisStore": "stores.redis",
     "RefreshToken": "grants.refresh_token",
     "TLSClientAuth": "client_auth.certificates",
     "Token": "token",

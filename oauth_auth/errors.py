@@ -13,6 +13,7 @@
     +-- TokenStoreError               our own cache
     |   +-- StoreLocked               also a TimeoutError
     |   +-- StoreNotWritable
+    |   |   +-- StoreUnreachable      its server is down or cut off: try again later
     |   +-- StoreCorrupt
     |   +-- StoreConflict
     |   +-- KeyMismatch
@@ -48,6 +49,7 @@ __all__ = [
     "StoreCorrupt",
     "StoreLocked",
     "StoreNotWritable",
+    "StoreUnreachable",
     "TemporarilyUnavailableError",
     "TokenEndpointError",
     "TokenStoreError",
@@ -240,6 +242,16 @@ class StoreNotWritable(TokenStoreError):
     """The store cannot be written, so no refresh token was spent."""
 
     error = "store_not_writable"
+
+
+class StoreUnreachable(StoreNotWritable):
+    """The store's server did not answer, or is not ready: no refresh token was spent.
+
+    Tokens in memory are used as long as they live; the next renewal tries again.
+    """
+
+    error = "store_unreachable"
+    retryable = True
 
 
 class StoreConflict(TokenStoreError):

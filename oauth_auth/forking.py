@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["admit", "flight", "importing"]
+__all__ = ["admit", "brief", "flight", "importing"]
 
 #: The most seconds for which a fork waits for exchanges, or an exchange for forks.
 PATIENCE: Final = 2.0
@@ -107,7 +107,7 @@ class _State:
         self.threads: list[_Exchange | _Flight] = []
         #: The threads that are about to fork.
         self.forking: set[int] = set()
-        #: The threads that import something large, once for each such module.
+        #: The threads inside `importing` or `brief`, each as often as it is.
         self.importing: list[int] = []
 
 
@@ -153,6 +153,17 @@ def importing(module: str) -> Iterator[None]:
     if module in sys.modules:
         yield
         return
+    with brief():
+        yield
+
+
+@contextlib.contextmanager
+def brief() -> Iterator[None]:
+    """Do something that has an end, not amid a fork, such as opening a connection.
+
+    Its beginning waits for forks, but for those of its own thread, and a fork for its
+    end.
+    """
     state, me = _state, threading.get_ident()
     with state.guard:
         state.guard.wait_for(
@@ -167,7 +178,7 @@ def importing(module: str) -> Iterator[None]:
 
 
 def _we_import() -> bool:
-    """Whether another thread is amid an import that this package asked for."""
+    """Whether another thread is amid an import or the like that we asked for."""
     me = threading.get_ident()
     if any(thread_id != me for thread_id in _state.importing):
         return True

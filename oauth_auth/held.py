@@ -29,6 +29,7 @@ class Held:
         "authorization",
         "fresh_until",
         "generation",
+        "record",
         "rejected",
         "rejections",
         "token",
@@ -36,6 +37,8 @@ class Held:
 
     def __init__(self, token: Token, record: Record) -> None:
         self.token: Final = token
+        #: Where it came from, for a store that forgets it.
+        self.record: Final = record
         self.generation: Final = record.generation
         self.rejections: Final = record.rejections
         #: The Authorization header, once somebody needed it.

@@ -75,6 +75,22 @@ class Identifier:
         """Return one with a key of its own, for a store that cannot be written."""
         return cls(_new_id_key(), kept=False)
 
+    def write_back(self, store: TokenStore) -> None:
+        """Give the key back to a store that has lost it.
+
+        Else other workers, which make another one, would look for all records in vain.
+        """
+        for name in (_COPY, _ID_KEY):
+            with (
+                contextlib.suppress(errors.TokenStoreError),
+                store.lock(name, timeout=0) as transaction,
+            ):
+                record = transaction.read()
+                if self.kept and record.document is None:
+                    transaction.save(
+                        record.succeed(document={"key": self._key.reveal()})
+                    )
+
     def record_id(self, inputs: Mapping[str, Any]) -> str:
         """Return the record id of a configuration.
 

@@ -250,6 +250,12 @@ class LoginAuth(TokenAuth):
             OAuthAuthError: The server was not told; the token is deleted here all the
                 same.
         """
+        failure = self._ended(revoking=True)
+        if failure is not None:
+            raise failure
+
+    def _ended(self, *, revoking: bool) -> Exception | None:
+        """Delete the token here; return why the server could not be told."""
         source = self._resolved()
         terms = self._terms_for(None)
         failure: Exception | None = None
@@ -257,14 +263,13 @@ class LoginAuth(TokenAuth):
         patience = 4 * self._timeout + _LOCK_SECONDS
         with source.store.lock(source.record_id, timeout=patience) as transaction:
             record = replaceable(transaction)
-            if record.token is not None:
+            if revoking and record.token is not None:
                 failure = self._revoked(terms, record.token)
             if record.generation and not record.logged_out:
                 transaction.save(record.succeed(token=None, logged_out=True))
         source.look()
         source.unsaved = None
-        if failure is not None:
-            raise failure
+        return failure
 
     def _revoked(self, terms: Terms, token: Token) -> Exception | None:
         try:

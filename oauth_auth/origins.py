@@ -14,7 +14,7 @@ from oauth_auth.server import is_loopback, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Origins", "origin_of"]
+__all__ = ["Origins", "origin_of", "origins_of"]
 
 _PORTS: Final = {"https": 443, "http": 80}
 #: URL prefixes whose decision is remembered; more are decided anew each time.
@@ -136,6 +136,15 @@ class Origins:
             f"the token would go to {origin or 'an unreadable URL'} in clear; use "
             f"https, or list the origin: allowed_origins=[{origin!r}]"
         )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def origins_of(allowed: tuple[str, ...] | None) -> Origins:
+    """Return the `Origins` for such a list, with what was decided for it before.
+
+    An object may be made for every request, and would have to decide anew each time.
+    """
+    return Origins(allowed)
 
 
 def _ends_with_authority(prefix: str) -> bool:

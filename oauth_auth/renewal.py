@@ -41,8 +41,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Terms", "TokenSource"]
 
-#: Waiters look at the record this often, in seconds; each look takes 0.05 ms.
-_FIRST_LOOK, _LAST_LOOK = 0.002, 0.025
+#: Pauses of those who wait for a record, in seconds, where its store says nothing else
+#: (`pauses`): the first and the longest. Each look at a file takes 0.05 ms.
+_PAUSES: Final = (0.002, 0.025)
+#: A server that keeps the records may be started anew meanwhile, in seconds.
+_OUTAGE_SECONDS: Final = 5.0
 #: A flight that others started may bring just the token that this caller wants to have
 #: replaced; each further one is a renewal more.
 _FLIGHTS: Final = 5
@@ -76,6 +79,15 @@ class Terms(NamedTuple):
     account: str | None
     #: The record id of the configuration without a seed.
     configuration: str
+
+
+def _patience_with(error: Exception, terms: Terms) -> float:
+    """Return how long an error of the store is waited for to pass, in seconds."""
+    if isinstance(error, errors.StoreLocked):
+        return _EXCHANGES * terms.reach.timeout + SAVE_SECONDS
+    if not terms.grant.needs_person:
+        return -1.0  # it does without the store
+    return min(_OUTAGE_SECONDS, terms.reach.timeout)
 
 
 def _refused_again(terms: Terms) -> NoReturn:
@@ -257,10 +269,12 @@ class TokenSource:
             if terms.grant.needs_person:
                 raise
             record = None  # the flight keeps it aside, and starts anew
-        except errors.StoreNotWritable:
-            if terms.grant.needs_person:
+        except errors.StoreNotWritable as error:
+            # A flight waits for a server for a moment, or does without the store.
+            waits = not renewing and isinstance(error, errors.StoreUnreachable)
+            if terms.grant.needs_person and not waits:
                 raise
-            record = None  # it cannot be read now; the flight does without the store
+            record = None
         if record is not None:
             self._adopt(record)
         held = self._good(terms, rejected) if renewing else None
@@ -294,6 +308,12 @@ class TokenSource:
 
     def _raise_if_marked(self, record: Record, terms: Terms) -> None:
         if record.logged_out and terms.grant.needs_person:
+            moved_to = (record.document or {}).get("moved_to")
+            if moved_to is not None:
+                raise errors.LoginRequired(
+                    f"the login of {terms.grant!r} was moved to the store {moved_to}; "
+                    "use that one (OAUTH_AUTH_STORE)"
+                )
             raise errors.LoginRequired(
                 f"{terms.grant!r} was logged out; {terms.grant.remedy}"
             )
@@ -313,33 +333,29 @@ class TokenSource:
         holder has saved, and fail together with it.
         """
         attempt = self.store.lock(self.record_id, timeout=0)
-        patience = _EXCHANGES * terms.reach.timeout + SAVE_SECONDS
         began = time.monotonic()
         patient = True
-        pause = _FIRST_LOOK
+        pause, longest_pause = getattr(self.store, "pauses", _PAUSES)
         try:
             while True:
-                held = self._consult(terms, rejected, renewing=True)
-                if held is not None:
-                    return held
                 try:
-                    transaction = attempt.__enter__()
-                except errors.StoreLocked:
+                    held = self._consult(terms, rejected, renewing=True)
+                    if held is not None:
+                        return held
+                    with attempt as transaction:
+                        return Turn(self, terms, rejected, under_way, transaction).run()
+                except (errors.StoreLocked, errors.StoreUnreachable) as error:
                     waited = time.monotonic() - began
-                    if waited > patience or under_way.abandoned:
+                    if waited > _patience_with(error, terms) or under_way.abandoned:
                         raise
                     if waited > PATIENT_SECONDS and patient:
                         patient = False
                         self._name_holder(attempt)
-                    time.sleep(pause)
-                    pause = min(pause * 1.5, _LAST_LOOK)
-                    continue
-                try:
-                    return Turn(self, terms, rejected, under_way, transaction).run()
-                finally:
-                    attempt.__exit__(None, None, None)
+                time.sleep(pause)
+                pause = min(pause * 1.5, longest_pause)
         except errors.StoreNotWritable as error:
             if terms.grant.needs_person:
+                self._be_quiet(error)
                 raise
             # Nothing can be lost that the next request to the server does not bring.
             self.say_once(

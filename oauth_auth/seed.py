@@ -90,6 +90,11 @@ def _remember(store: TokenStore, fingerprint: str, record_id: str) -> None:
 
 def _claimed_inside(store: TokenStore, fingerprint: str) -> str | None:
     """Return the record of a token whose worker died before it wrote the claim."""
+    # A store with many records has an index of it.
+    find = getattr(store, "claimed_inside", None)
+    if find is not None:
+        found: str | None = find(fingerprint)
+        return found
     for record_id in store.records():
         with contextlib.suppress(errors.TokenStoreError):
             record = store.read(record_id)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from oauth_auth import sealed_pickle
@@ -13,7 +14,7 @@ from oauth_auth.endpoint import Reach
 from oauth_auth.grants.base import Grant
 from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
-from oauth_auth.origins import Origins
+from oauth_auth.origins import origins_of
 from oauth_auth.renewal import Terms
 from oauth_auth.seed import find_place
 from oauth_auth.sources import source_of
@@ -36,6 +37,10 @@ _log = logging.getLogger("oauth_auth")
 _ANNOUNCED_KEPT: Final = 64
 _IDENTIFIERS_KEPT: Final = 1024
 _identifiers: dict[TokenStore, Identifier] = {}
+#: Stores that could not be reached, and when they are asked again (monotonic time).
+_ask_again: dict[TokenStore, float] = {}
+#: Seconds until then.
+_OUTAGE_PAUSE: Final = 60.0
 #: Threads of one event loop that read stores and finish logins at a time.
 _THREADS: Final = 64
 #: Seconds.
@@ -53,7 +58,8 @@ class TokenAuth:
     Args:
         grant: How a token is had, or the name of a profile, whose settings then are
             the defaults of the next six arguments; see `oauth_auth.profiles`.
-        store: Where tokens are kept; by default the user's `FileStore`.
+        store: Where tokens are kept; by default at the URL in ``OAUTH_AUTH_STORE``,
+            else in the user's `FileStore`.
         account: Tells people or tenants under one client apart.
         allowed_origins: URLs whose origins may get the token; requests to others go
             without it. By default every origin that the caller itself names gets it,
@@ -133,7 +139,8 @@ class TokenAuth:
         self._store: Final[TokenStore] = settings.get("store") or _default_store()
         self._account: Final[str | None] = settings.get("account")
         self._allowed_origins: Final[list[str] | None] = settings.get("allowed_origins")
-        self._origins: Final = Origins(self._allowed_origins)
+        origins = self._allowed_origins
+        self._origins: Final = origins_of(None if origins is None else tuple(origins))
         self._leeway: Final = leeway
         self._background: Final[bool] = settings.get("background", True)
         self._timeout: Final = timeout
@@ -168,8 +175,8 @@ class TokenAuth:
         configured, found = from_environment(prefix)
         if isinstance(configured, str):
             return cls(configured, **{**found, **settings})
-        grant = configured.build_grant().without_profile()
-        return cls(grant, **{**configured.settings(), **settings})
+        grant = configured.build_grant().of_profile(None)
+        return cls(grant, **{**configured.settings(), **found, **settings})
 
     # -- tokens ---------------------------------------------------------------------
 
@@ -224,7 +231,7 @@ class TokenAuth:
         # A profile is not looked up again: it may have changed since this was made.
         grant = self._grant
         if account != self._account:
-            grant = grant.without_profile()
+            grant = grant.without_command()
         other = type(self)(grant, **{**self._settings(), "account": account})
         other._profile = self._profile
         other._given = {**self._given, "account": account}
@@ -388,25 +395,37 @@ def _listed(origins: Iterable[str]) -> list[str]:
 
 
 def _default_store() -> TokenStore:
-    from oauth_auth.stores.file import default_store
+    from oauth_auth.stores.places import own_store
 
-    return default_store()
+    return own_store()
 
 
 def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
     identifier = _identifiers.get(store)
-    if identifier is None:
+    if identifier is None or not (identifier.kept or _still_away(store, grant)):
         try:
-            identifier = Identifier.of(store)
+            found = Identifier.of(store)
         except errors.StoreNotWritable as error:
             if grant.needs_person:
                 raise
+            if isinstance(error, errors.StoreUnreachable):
+                _ask_again[store] = time.monotonic() + _OUTAGE_PAUSE
             _log.warning("tokens are kept in memory only: %s", error)
-            identifier = Identifier.unkept()
+            found = identifier or Identifier.unkept()
         if len(_identifiers) >= _IDENTIFIERS_KEPT:
             _identifiers.clear()
-        identifier = _identifiers.setdefault(store, identifier)
+            _ask_again.clear()
+        if found.kept:
+            _identifiers[store] = found
+        identifier = _identifiers.setdefault(store, found)
     return identifier
+
+
+def _still_away(store: TokenStore, grant: Grant) -> bool:
+    """Whether a store that could not be used is not worth another try."""
+    if grant.needs_person:
+        return False
+    return time.monotonic() < _ask_again.get(store, float("inf"))
 
 
 async def in_thread(function: Callable[[], _Result]) -> _Result:

@@ -95,21 +95,35 @@ class Turn:
         return replaceable(self._transaction)
 
     def _newest(self, record: Record) -> Record:
-        """Write back what could not be saved before, rather than spend what is older.
+        """Write back what memory knows, rather than spend what is older.
+
+        It may be what could not be saved before, or what the store has lost since: a
+        server that took another's place may not have got its last writes.
 
         Raises:
             StoreNotWritable: It still cannot be saved.
         """
         source = self._source
-        unsaved = source.unsaved
-        if unsaved is None:
+        known = source.unsaved or _kept_in_memory(source.held)
+        if known is None:
             return record
-        if record.generation and unsaved.lineage != record.lineage:
+        if record.generation and (known.lineage != record.lineage or record.logged_out):
             source.unsaved = None  # somebody logged in or out since
             return record
-        if unsaved.generation > record.generation:
-            self._transaction.save(unsaved)
-            record = unsaved
+        if known.generation > record.generation:
+            if source.unsaved is None:
+                _log.warning(
+                    "record %s: the store has lost generation %d, which is written "
+                    "back from memory",
+                    source.record_id,
+                    known.generation,
+                )
+            if not record.generation:
+                self._terms.identifier.write_back(source.store)
+            self._transaction.save(known)
+            record = known
+        elif source.unsaved is None:
+            return record
         source.unsaved = None
         if source.held and source.held.generation == record.generation:
             source.held.fresh_until = fresh_until(source.held.token)
@@ -141,6 +155,7 @@ class Turn:
             if answer.token is None:
                 # It may have been spent: a server with a grace window answers the
                 # same again, but only within seconds.
+                self._confirm()
                 answer = request.send(terms.reach)
         if answer.token is not None:
             return self._keep(record, lineage, answer)
@@ -170,6 +185,17 @@ class Turn:
             )
         )
 
+    def _confirm(self) -> None:
+        """See that nobody has taken over meanwhile.
+
+        Raises:
+            StoreLocked: Another worker may have, and sends the refresh token itself.
+        """
+        # Only where that is possible: a kernel's lock is held until it is freed.
+        confirm = getattr(self._transaction, "confirm", None)
+        if confirm is not None:
+            confirm(self._terms.reach.timeout)
+
     def _keep(self, record: Record, lineage: str, answer: TokenAnswer) -> Held:
         """Save the answer, and serve it even if that fails."""
         source, terms, grant = self._source, self._terms, self._grant
@@ -195,8 +221,8 @@ class Turn:
         )
         try:
             self._transaction.save(new)
-        except errors.StoreConflict:
-            raise
+        except errors.StoreConflict as error:
+            return self._overtaken(error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the token lives
             return self._serve_unsaved(new, error)
         source.mark = None
@@ -210,6 +236,19 @@ class Turn:
         _log.info("renewed: %r, generation %d", grant, new.generation)
         if record.token and token and record.token.scope != token.scope:
             _log.info("%r: the scope is now %r", grant, token.scope)
+        return held
+
+    def _overtaken(self, conflict: Exception) -> Held:
+        """Take what another worker has saved, which took over too early or too late.
+
+        Raises:
+            StoreConflict: There is nothing of use.
+        """
+        source = self._source
+        source._adopt(self._transaction.read())
+        held = source._good(self._terms, self._rejected)
+        if held is None:
+            raise conflict
         return held
 
     def _serve_unsaved(self, new: Record, error: Exception) -> Held:
@@ -291,6 +330,11 @@ class Turn:
             store.claim(record.claims[-1], record_id, replaces=dropped)
         except errors.TokenStoreError as error:
             _log.warning("a refresh token would not be recognised as seed: %s", error)
+
+
+def _kept_in_memory(held: Held | None) -> Record | None:
+    # Without a lineage it was never in a store.
+    return held.record if held is not None and held.record.lineage else None
 
 
 #: What nobody could have prevented, said where it happened.

@@ -110,6 +110,7 @@ def test_what_may_be_tried_again():
         errors.TemporarilyUnavailableError,
         errors.EndpointUnreachable,
         errors.StoreLocked,
+        errors.StoreUnreachable,
     }
 
 

@@ -31,6 +31,11 @@ __all__ = ["Command", "Failure", "Group", "as_line", "report"]
 
 #: How a grant is called in error messages.
 _GRANT: Final = re.compile(r"\b[A-Z]\w+\('[^']*', client_id='[^']*'\)")
+#: What a program writes, and what the command line has in its place.
+_OPTIONS: Final = (
+    ("token_endpoint=...", "--token-endpoint URL"),
+    ("allow_http=True", "--allow-http"),
+)
 
 
 class Failure(click.ClickException):
@@ -64,6 +69,18 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.params.append(no_color_option())
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line.
+
+        Raises:
+            UsageError: It cannot be read.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            failure = _wrapped(error, ctx)
+        raise failure
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
 
@@ -86,7 +103,7 @@ class Command(click.Command):
                 raise click.exceptions.Exit(Exit.INTERRUPTED) from None
             failure = Failure("the input ended before an answer came", Exit.USAGE)
         except click.UsageError as error:
-            failure = click.UsageError(fitting(error.format_message()), ctx)
+            failure = _wrapped(error, ctx)
         except Failure as error:
             failure = error
         except errors.OAuthAuthError as error:
@@ -111,6 +128,10 @@ class Group(click.Group):
 Group.group_class = Group
 
 
+def _wrapped(error: click.UsageError, ctx: click.Context) -> click.UsageError:
+    return click.UsageError(fitting(error.format_message(), "Error: "), ctx)
+
+
 def report(failure: click.ClickException) -> dict[str, Any]:
     """Return a failure as plain data."""
     return {
@@ -128,6 +149,8 @@ def as_line(error: OAuthAuthError, profile: object = None) -> str:
         profile: The profile that the command was about, if it was about one.
     """
     text = clean(error.message)
+    for argument, option in _OPTIONS:
+        text = text.replace(argument, option)
     if isinstance(error, errors.LoginRequired) and isinstance(profile, str):
         # Here a login is known by its profile's name.
         text = _GRANT.sub(profile, text, count=1)

@@ -13,6 +13,7 @@ from oauth_auth.cli.logout import logout
 from oauth_auth.cli.profiles import profiles
 from oauth_auth.cli.request import request
 from oauth_auth.cli.status import status
+from oauth_auth.cli.store import store
 from oauth_auth.cli.token import token
 
 __all__ = ["cli"]
@@ -53,6 +54,7 @@ for command in (
     profiles,
     doctor,
     keys,
+    store,
     demo,
 ):
     cli.add_command(command)

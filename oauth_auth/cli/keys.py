@@ -36,11 +36,13 @@ _BY_HAND: Final = {
         "and when every program has been started anew, move it to the end, everywhere. "
         "Where none runs, put it at the end at once. Then run this again.",
     ),
+    # Not done by this program: all stores of this user have that entry in common, and
+    # the lock of one does not keep the others from writing it.
     "keyring": _ByHand(
-        "The system's keyring holds the only key, so a new one has to be put there. "
-        "Make it (oauth-auth keys new), and write the old one, a comma, and the new "
-        "one there:",
-        "keyring set oauth_auth sealing-key",
+        "The system's keyring holds the only key, so a new one has to be put there, "
+        "behind the old one:",
+        'printf %s,%s "$(keyring get oauth_auth sealing-key)" "$(oauth-auth keys new)" '
+        "| keyring set oauth_auth sealing-key",
         "Then run this again.",
     ),
 }

@@ -13,9 +13,11 @@ from oauth_auth.cli.base import Command
 from oauth_auth.cli.login_options import profile_options
 from oauth_auth.cli.names import auth_for, complete_profile
 from oauth_auth.cli.person import Person
-from oauth_auth.cli.screen import facts, say
+from oauth_auth.cli.screen import facts, paragraph, say
 from oauth_auth.cli.words import moment
 from oauth_auth.lazy_errors import errors
+from oauth_auth.login.pending import LIFE
+from oauth_auth.login.ways import PERSON_SECONDS
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ _PLACES: Final = (
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(1, 3600),
+    type=click.FloatRange(1, int(LIFE)),
     metavar="N",
-    default=180,
+    default=int(PERSON_SECONDS),
     show_default=True,
     help="Seconds for you and your browser.",
 )
@@ -98,6 +100,8 @@ def login(
     if known is None or profile.to_dict() != known.to_dict():
         profiles.save(profile, replace=known is not None)
     _print_outcome(profile, auth, token, known)
+    if known is not None:
+        _forget_before(auth_for(known), auth)
 
 
 def _table(
@@ -179,6 +183,11 @@ def _complete(name: str, table: dict[str, Any]) -> None:
             "--client-id is missing: what the server calls this application, from "
             "where you have registered it"
         )
+    if table.get("grant") == "client_credentials" and "client_secret" not in table:
+        raise click.UsageError(
+            "a machine has a client secret, so say where it is: --client-secret-env "
+            "NAME, --client-secret-file PATH, or --client-secret, and it is asked for"
+        )
 
 
 def _profile(name: str, table: dict[str, Any]) -> Profile:
@@ -229,6 +238,26 @@ def _secret_from(place: str) -> Secret:
     if not found:
         raise click.UsageError("the client secret is empty")
     return found
+
+
+def _forget_before(before: OAuthAuth, now: OAuthAuth) -> None:
+    """Forget the login that the profile had with other settings.
+
+    Nothing leads to it any more. The server is not told, since there are servers that
+    end all logins of a client with the one. Another account's login is another
+    person's, and goes on.
+    """
+    from oauth_auth.cli.standing import record_of
+
+    (old, record), (new, _) = record_of(before), record_of(now)
+    if old == new or before._account != now._account or record.token is None:
+        return
+    before._ended(revoking=False)
+    say()
+    paragraph(
+        "The login before, with other settings, is deleted here; the server was not "
+        "told."
+    )
 
 
 def _print_outcome(

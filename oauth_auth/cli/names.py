@@ -55,7 +55,10 @@ def auth_for(profile: Profile) -> OAuthAuth:
 def profile_argument(*, required: bool = True) -> Callable[[Any], Any]:
     """Return the argument NAME, which the shell completes."""
     return click.argument(
-        "name", metavar="NAME", required=required, shell_complete=complete_profile
+        "name",
+        metavar="NAME" if required else "[NAME]",
+        required=required,
+        shell_complete=complete_profile,
     )
 
 

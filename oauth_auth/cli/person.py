@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Person"]
 
+#: Lines of the terminal that a login by device takes beside its QR code, and those that
+#: it needs at least.
+_TALL: Final = 15
+_SHORT: Final = 6
+
 
 @final
 class Person:
@@ -66,11 +71,17 @@ class Person:
     def _show_code(self, prompt: DevicePrompt) -> None:
         uri = clean(prompt.verification_uri)
         complete = clean(prompt.verification_uri_complete or "")
-        qr = qr_code(complete or uri, sys.stderr)
+        gap = "\n"
+        qr = qr_code(complete or uri, sys.stderr, beside=_TALL)
+        if not qr:
+            # What is to be typed must not scroll away.
+            qr = qr_code(complete or uri, sys.stderr, beside=_SHORT)
+            if qr:
+                complete = gap = ""
         paragraph("Open this page on any device:", err=True)
-        say(f"\n  {uri}\n", err=True)
+        say(f"{gap}  {uri}{gap}", err=True)
         paragraph("and enter this code:", err=True)
-        say(f"\n  {clean(prompt.user_code)}\n", err=True, style="bold")
+        say(f"{gap}  {clean(prompt.user_code)}{gap}", err=True, style="bold")
         if complete:
             # RFC 8628 section 3.3.1: the code is shown for comparison all the same.
             paragraph(
@@ -78,7 +89,7 @@ class Person:
             )
             say(f"\n  {complete}\n", err=True)
         if qr:
-            say(qr.rstrip(), err=True)
+            say(qr.rstrip("\n"), err=True)
         self._count_down(prompt.expires_at)
 
     def _count_down(self, end: float) -> None:

@@ -156,11 +156,12 @@ def remove(name: str, *, keep_login: bool) -> int:
       6  the token store or the file of profiles cannot be written
     """  # noqa: D301  # click looks for the backspace character
     from oauth_auth.profiles import Profiles, forget_client_secret
+    from oauth_auth.profiles.values import SECRETS
 
     kept = Profiles()
     if keep_login:
         kept.remove(name)
-        say(f"{name}: removed; the login stays in the store.")
+        say(f"{name}: removed; the login stays, for a new profile of that name.")
         return Exit.DONE
     code: int = Exit.DONE
     try:
@@ -173,7 +174,8 @@ def remove(name: str, *, keep_login: bool) -> int:
     else:
         auth = auth_for(profile)
         code = log_out(name, auth)
-        forget_client_secret(auth._store, name)
+        for key in SECRETS:
+            forget_client_secret(auth._store, name, key=key)
     kept.remove(name)
     say(f"{name}: removed.")
     return code

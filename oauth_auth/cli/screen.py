@@ -88,9 +88,14 @@ def complain(text: str, *, style: str = "red") -> None:
     say(_wrapped(f"oauth-auth: {text}", "", err=True), err=True, style=style)
 
 
-def fitting(text: str) -> str:
-    """Return a text wrapped as standard error shows it."""
-    return _wrapped(text, "", err=True)
+def fitting(text: str, before: str = "") -> str:
+    """Return a text wrapped as standard error shows it.
+
+    Args:
+        text: The text.
+        before: What somebody else will write before it.
+    """
+    return _wrapped(before + text, "", err=True).removeprefix(before)
 
 
 def facts(rows: Iterable[tuple[str, str, str]], *, err: bool = False) -> None:

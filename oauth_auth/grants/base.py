@@ -76,8 +76,10 @@ class Grant:
     needs_person: ClassVar[bool]
     #: Whether no request goes without a client_id.
     needs_client: ClassVar[bool] = True
-    #: The profile whose login the command line can renew, if it is one's grant.
+    #: The profile whose grant this is, where a person logs in: each has its own login.
     _profile: str | None = None
+    #: What to run for a new login, where the command line makes it.
+    _command: str | None = None
 
     def __init__(
         self,
@@ -195,6 +197,9 @@ class Grant:
             "resource": sorted(self.resource),
             "extra": self.extra,
             "client_secret": None if self.needs_person else self.client_secret,
+            # Who has two profiles with the same settings has two logins, perhaps of
+            # two people.
+            "profile": self._profile,
             "client_key": None
             if self.needs_person
             else client_key_of(self.client_auth, account),
@@ -223,16 +228,23 @@ class Grant:
     @property
     def remedy(self) -> str:
         """What to do when the login has ended."""
-        if self._profile is not None:
-            return f"run: oauth-auth login {self._profile}"
+        if self._command is not None:
+            return f"run: {self._command}"
         return self._remedy
 
-    def without_profile(self) -> Self:
+    def of_profile(self, name: str | None) -> Self:
+        """Return the same grant as a profile's; None for no profile's."""
+        other = copy.copy(self)
+        other._profile = name
+        other._command = f"oauth-auth login {name}" if name else None
+        return other
+
+    def without_command(self) -> Self:
         """Return the same grant, for logins that the command line does not make."""
-        if self._profile is None:
+        if self._command is None:
             return self
         other = copy.copy(self)
-        other._profile = None
+        other._command = None
         return other
 
     @property

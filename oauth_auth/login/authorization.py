@@ -227,14 +227,35 @@ def _check_issuer(
             f"{server.name} promises to name itself in its answers, and this answer "
             "names nobody: it may come from another server, and is refused"
         )
-    if expected is None or not hmac.compare_digest(
+    if expected is None:
+        if _may_be_of(iss, server):
+            return
+        hint = "; if both are one server, write that as its issuer"
+    elif hmac.compare_digest(
         iss.reveal().encode("utf-8", "surrogatepass"),
         expected.encode("utf-8", "surrogatepass"),
     ):
-        raise errors.LoginFailed(
-            f"the answer comes from {quoted(iss, ())}, and this login was started at "
-            f"{expected or server.name}; it is refused, and its code is not used"
-        )
+        return
+    else:
+        hint = ""
+    raise errors.LoginFailed(
+        f"the answer comes from {quoted(iss, ())}, and this login was started at "
+        f"{expected or server.name}; it is refused, and its code is not used{hint}"
+    )
+
+
+def _may_be_of(iss: Secret, server: AuthorizationServer) -> bool:
+    """Whether an issuer is at home where a server without a known one is.
+
+    Servers begin to send their names one day, as GitHub did, and that must not end the
+    logins of all who never needed to know them. In a mix-up the host is another one.
+    """
+    try:
+        host = urlsplit(iss.reveal()).netloc
+    except ValueError:
+        return False
+    endpoints = (server.authorization_endpoint, server.token_endpoint)
+    return any(host == urlsplit(url).netloc for url in endpoints if url)
 
 
 def _refused(

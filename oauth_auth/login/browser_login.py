@@ -101,8 +101,8 @@ def log_in_by_browser(
         if response is None:
             raise errors.LoginFailed(
                 f"nobody finished the login at {server.name} within {timeout:g} s; log "
-                "in again, on a machine without a browser by DeviceCode, or by hand "
-                "(login(ask=...), --no-browser)"
+                "in again; where no browser can come back to this machine, with "
+                "DeviceCode (--device), or by hand (login(ask=...), --no-browser)"
             )
         try:
             held = finish(source, terms, pending, response)

@@ -29,6 +29,8 @@ __all__ = ["DevicePrompt", "log_in_by_device"]
 _SLOWER: Final = 5.0
 #: After failures of the network or server the interval doubles up to this, in seconds.
 _LONGEST_INTERVAL: Final = 60.0
+#: Lines that a login takes beside its QR code, which must not scroll away.
+_TEXT: Final = 7
 #: "No" in RFC 8628 section 3.5, and at Microsoft.
 _DENIED: Final = ("access_denied", "authorization_declined")
 
@@ -145,11 +147,11 @@ def _print_prompt(prompt: DevicePrompt) -> None:
     complete = prompt.verification_uri_complete
     if sys.stderr is None:  # a program without a console has none
         return
-    picture = qr_code(complete or prompt.verification_uri, sys.stderr)
+    picture = qr_code(complete or prompt.verification_uri, sys.stderr, beside=_TEXT)
     sys.stderr.write(
         f"To log in, open {prompt.verification_uri} on any device and enter the code\n"
         f"\n  {prompt.user_code}\n\n"
-        + (f"or open\n\n  {complete}\n\n" if complete else "")
-        + (f"or scan\n\n{picture}\n" if picture else "")
+        + (f"or open\n\n  {complete}\n\n" if complete and not picture else "")
+        + (f"or scan\n\n{picture}" if picture else "")
     )
     sys.stderr.flush()

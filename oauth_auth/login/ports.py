@@ -63,8 +63,8 @@ def listen(redirect_uris: Sequence[str] = ()) -> tuple[str, list[socket.socket]]
         return urlunsplit(("http", netloc, parts.path, parts.query, "")), sockets
     raise errors.LoginFailed(
         f"nothing can listen for the browser's answer: {', '.join(taken)}; free the "
-        "port, name another one in redirect_uri, or log in by DeviceCode, or by hand "
-        "(login(ask=...), --no-browser)"
+        "port, name another one in redirect_uri, or log in with DeviceCode (--device), "
+        "or by hand (login(ask=...), --no-browser)"
     )
 
 

@@ -22,12 +22,13 @@ _RESET: Final = "\x1b[0m"
 _HALVES: Final = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
 
 
-def qr_code(text: str, stream: TextIO) -> str:
+def qr_code(text: str, stream: TextIO, *, beside: int = 1) -> str:
     """Return a QR code as lines to be written to a terminal.
 
     Args:
         text: What is in it, such as a URL.
         stream: Where it would be written.
+        beside: Lines that have to be seen beside it.
 
     Returns:
         The lines; empty where it cannot be shown: segno (extra ``cli``) is not
@@ -46,7 +47,7 @@ def qr_code(text: str, stream: TextIO) -> str:
     if len(rows) % 2:
         rows.append([0] * len(rows[0]))
     size = shutil.get_terminal_size()
-    if len(rows[0]) >= size.columns or len(rows) // 2 >= size.lines:
+    if len(rows[0]) >= size.columns or len(rows) // 2 + beside > size.lines:
         return ""
     return "".join(
         f"{_COLOURS}{_line(upper, lower)}{_RESET}\n"

@@ -3,7 +3,7 @@
 A preset fills in what a profile does not say; see `docs/profiles.md` for the list.
 """
 
-from oauth_auth.presets.known import PRESETS, preset_named
+from oauth_auth.presets.known import PRESETS
 from oauth_auth.presets.preset import PARAMETERS, Preset
 
-__all__ = ["PARAMETERS", "PRESETS", "Preset", "preset_named"]
+__all__ = ["PARAMETERS", "PRESETS", "Preset"]

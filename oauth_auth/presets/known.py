@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from oauth_auth.lazy_errors import errors
 from oauth_auth.presets.preset import Preset
 
-__all__ = ["PRESETS", "preset_named"]
+__all__ = ["PRESETS"]
 
 PRESETS: Final[dict[str, Preset]] = {
     "atlassian": Preset(
@@ -42,13 +41,13 @@ PRESETS: Final[dict[str, Preset]] = {
     ),
     "bitbucket": Preset(
         title="Bitbucket Cloud",
-        documentation="https://support.atlassian.com/bitbucket-cloud/docs/"
-        "use-oauth-on-bitbucket-cloud/",
+        documentation="https://developer.atlassian.com/cloud/bitbucket/oauth-2/",
         authorization_endpoint="https://bitbucket.org/site/oauth2/authorize",
         token_endpoint="https://bitbucket.org/site/oauth2/access_token",
         client_auth="client_secret_basic",
         allowed_origins=("https://api.bitbucket.org",),
-        note="Tokens live two hours; scopes are set at the consumer, not asked for.",
+        note="Tokens live two hours; refresh tokens rotate, and end after three "
+        "months without use. Scopes are set at the consumer, not asked for.",
     ),
     "box": Preset(
         title="Box",
@@ -85,21 +84,12 @@ PRESETS: Final[dict[str, Preset]] = {
         ),
         note="Tokens live four hours; refresh tokens do not expire or rotate.",
     ),
-    "fitbit": Preset(
-        title="Fitbit",
-        documentation="https://dev.fitbit.com/build/reference/web-api/"
-        "developer-guide/authorization/",
-        authorization_endpoint="https://www.fitbit.com/oauth2/authorize",
-        token_endpoint="https://api.fitbit.com/oauth2/token",
-        revocation_endpoint="https://api.fitbit.com/oauth2/revoke",
-        client_auth="client_secret_basic",
-        allowed_origins=("https://api.fitbit.com",),
-        note="Tokens live eight hours; refresh tokens are good for one use.",
-    ),
     "github": Preset(
         title="GitHub",
         documentation="https://docs.github.com/en/apps/oauth-apps/"
         "building-oauth-apps/authorizing-oauth-apps",
+        # So it names itself in its answers.
+        issuer="https://github.com/login/oauth",
         authorization_endpoint="https://github.com/login/oauth/authorize",
         token_endpoint="https://github.com/login/oauth/access_token",
         device_authorization_endpoint="https://github.com/login/device/code",
@@ -212,7 +202,8 @@ PRESETS: Final[dict[str, Preset]] = {
         allowed_origins=("https://slack.com", "https://files.slack.com"),
         note="The token is the bot's; a user's is inside authed_user of "
         "Token.extra. With token rotation it lives twelve hours, else it does not "
-        "expire. Redirect URIs must be https.",
+        "expire. Redirect URIs must be https; apps with PKCE enabled may use "
+        "localhost, without bot scopes.",
     ),
     "spotify": Preset(
         title="Spotify",
@@ -250,6 +241,7 @@ PRESETS: Final[dict[str, Preset]] = {
         "auth-flow/",
         authorization_endpoint="https://login.xero.com/identity/connect/authorize",
         token_endpoint="https://identity.xero.com/connect/token",
+        revocation_endpoint="https://identity.xero.com/connect/revocation",
         client_auth="client_secret_basic",
         offline_scope="offline_access",
         allowed_origins=("https://api.xero.com",),
@@ -262,25 +254,7 @@ PRESETS: Final[dict[str, Preset]] = {
         token_endpoint="https://zoom.us/oauth/token",
         client_auth="client_secret_basic",
         allowed_origins=("https://api.zoom.us",),
-        note="Tokens live an hour; refresh tokens rotate.",
+        note="Tokens live an hour; refresh tokens rotate. Redirect URIs on loopback "
+        "are taken with PKCE.",
     ),
 }
-
-
-def preset_named(name: str) -> Preset:
-    """Return a preset.
-
-    Raises:
-        ConfigurationError: There is none of that name.
-
-    Example:
-        >>> preset_named("spotify").allowed_origins
-        ('https://api.spotify.com',)
-    """
-    found = PRESETS.get(name)
-    if found is None:
-        raise errors.ConfigurationError(
-            f"unknown preset {name[:80]!r}; known are: {', '.join(PRESETS)}",
-            key="preset",
-        )
-    return found

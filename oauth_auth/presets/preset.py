@@ -67,7 +67,8 @@ class Preset:
             value = given.get(name) or default
             if value is None:
                 raise errors.ConfigurationError(
-                    f"the preset for {self.title} needs {name}", key="preset"
+                    f"the preset for {self.title} needs {name}; give it too (--{name})",
+                    key="preset",
                 )
             pattern = _HOST if name in ("host", "domain") else _SEGMENT
             if not pattern.fullmatch(value):

@@ -17,6 +17,8 @@ from oauth_auth.profiles.file import Profiles
 from oauth_auth.profiles.profile import GRANTS, Profile
 from oauth_auth.profiles.references import SecretReference, own_path
 from oauth_auth.profiles.spelling import closest
+from oauth_auth.secret import FromEnv
+from oauth_auth.stores.places import is_url, store_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,7 +111,7 @@ def from_environment(prefix: str) -> tuple[Profile | str, dict[str, Any]]:
         prefix: What the variables' names begin with.
 
     Returns:
-        A profile, or the name of one in the file; and the settings beside that name.
+        A profile, or the name of one in the file; and the settings beside it.
 
     Raises:
         ConfigurationError: A variable is missing, misspelt, or contradicts another.
@@ -128,6 +130,7 @@ def from_environment(prefix: str) -> tuple[Profile | str, dict[str, Any]]:
             raise errors.ConfigurationError(
                 f"{prefix}{name} and {prefix}{name}_FILE are both set; unset one"
             )
+    beside = _store_beside(found, prefix)
     table = {
         name.removesuffix("_FILE").lower(): _value(name, value, prefix)
         for name, value in found.items()
@@ -140,7 +143,7 @@ def from_environment(prefix: str) -> tuple[Profile | str, dict[str, Any]]:
             )
     try:
         # It has no name of its own; this one is not shown.
-        return Profile.from_dict("environment", table), {}
+        return Profile.from_dict("environment", table), beside
     except errors.ConfigurationError as error:
         message, key = error.message, str(getattr(error, "key", ""))
     # A secret may stand in the wrong variable, so no value is repeated.
@@ -199,13 +202,14 @@ def _found(prefix: str) -> dict[str, str]:
     return {name: found[name] for name in VARIABLES if name in found}
 
 
-def _named(found: Mapping[str, str], prefix: str) -> tuple[str, dict[str, Any]]:
+def _named(found: dict[str, str], prefix: str) -> tuple[str, dict[str, Any]]:
     extra = [name for name in found if name not in _BESIDE_PROFILE | {"PROFILE"}]
     if extra:
         raise errors.ConfigurationError(
             f"{prefix}PROFILE names a profile, and {prefix}{extra[0]} is set too, "
             "which the profile says; unset one of them"
         )
+    beside = _store_beside(found, prefix)
     profiles = Profiles()
     if found["PROFILE"] not in profiles.names():
         raise errors.ConfigurationError(
@@ -218,18 +222,25 @@ def _named(found: Mapping[str, str], prefix: str) -> tuple[str, dict[str, Any]]:
         if name != "PROFILE"
     }
     if "store" in settings:
-        from oauth_auth.stores.file import FileStore
-
         try:
             path = own_path(settings["store"], "store")
         except errors.ConfigurationError:
             path = None
         if path is None:
             raise errors.ConfigurationError(
-                f'{prefix}STORE must be an absolute path, or begin with "~/"'
+                f'{prefix}STORE must be an absolute path, or begin with "~/", or be a '
+                "URL that begins with redis://, rediss:// or postgresql://"
             )
-        settings["store"] = FileStore(path)
-    return found["PROFILE"], settings
+        settings["store"] = store_at(str(path))
+    return found["PROFILE"], {**settings, **beside}
+
+
+def _store_beside(found: dict[str, str], prefix: str) -> dict[str, Any]:
+    """Take a store's URL out of the variables, for it may hold a password."""
+    if not is_url(found.get("STORE", "")):
+        return {}
+    del found["STORE"]
+    return {"store": store_at(FromEnv(f"{prefix}STORE"))}
 
 
 def _value(name: str, text: str, prefix: str) -> Any:

@@ -52,11 +52,11 @@ _defaults: dict[tuple[str | None, ...], Path] = {}
 def default_path() -> Path:
     """Return where the user's profiles are."""
     # Asked for every `OAuthAuth("name")`, so the answer is kept per environment.
-    names = ("OAUTH_AUTH_HOME", "XDG_CONFIG_HOME", "HOME")
-    key = tuple(map(os.environ.get, names))
+    home = os.environ.get("OAUTH_AUTH_HOME")
+    names = ("XDG_CONFIG_HOME", "HOME")
+    key = (home,) if home else tuple(map(os.environ.get, names))
     path = _defaults.get(key)
     if path is None:
-        home = key[0]
         if home:
             path = Path(home).absolute() / FILE
         else:
@@ -114,16 +114,20 @@ class Profiles:
 
         Args:
             profile: The profile.
-            replace: Whether it may replace one of the same name.
+            replace: Whether it may replace another one of the same name.
 
         Raises:
-            ConfigurationError: There is one of that name, the file cannot be read or
-                is no TOML, or the extra ``cli`` is not installed.
+            ConfigurationError: There is another one of that name, the file cannot be
+                read or is no TOML, or the extra ``cli`` is not installed.
             TokenStoreError: The file cannot be written or locked.
         """
         from oauth_auth.profiles.writing import with_profile
 
+        table = profile.to_dict()
+
         def changed(text: Secret, source: Source) -> Secret:
+            if not source.differs_in(profile.name, table):
+                return text  # several workers may set the same up at once
             if profile.name in source.names() and not replace:
                 raise errors.ConfigurationError(
                     f"there is a profile {profile.name} in {self.path} already; remove "
@@ -131,7 +135,7 @@ class Profiles:
                 )
             return with_profile(text, profile)
 
-        self._rewrite(profile.name, profile.to_dict(), changed)
+        self._rewrite(profile.name, table, changed)
 
     def remove(self, name: str) -> None:
         """Remove a profile from the file. Its login and its secret stay in the store.
@@ -218,7 +222,8 @@ class Profiles:
                     f"{self.path} cannot be changed without changing more than "
                     f"profile {name}; edit it by hand"
                 )
-            write(new)
+            if new != text:
+                write(new)
         _read.pop(self.path, None)
 
     def _unreadable(self, error: OSError) -> Exception:
@@ -229,11 +234,11 @@ class Profiles:
 
     def _unknown(self, name: str, names: list[str]) -> Exception:
         meant = closest(name, names)
-        hint = f"did you mean {shown(meant)}? " if meant else ""
-        has = f"it has: {', '.join(map(shown, names))}" if names else "it has none"
+        has = f"it has: {', '.join(map(shown, names))};" if names else "it has none;"
+        hint = f"did you mean {shown(meant)}? Else" if meant else has
         return errors.ConfigurationError(
-            f"there is no profile {shown(name)} in {self.path}; {hint}{has}; make it "
-            f"with: oauth-auth login {shown(name)} ..."
+            f"there is no profile {shown(name)} in {self.path}; {hint} make it with: "
+            f"oauth-auth login {shown(name)} ..."
         )
 
     def __repr__(self) -> str:

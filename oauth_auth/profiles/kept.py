@@ -116,9 +116,9 @@ class FromStore:
         """
         store = self.store
         if store is None:
-            from oauth_auth.stores.file import default_store
+            from oauth_auth.stores.places import own_store
 
-            store = default_store()
+            store = own_store()
         secret = load_client_secret(store, self.profile, key=self.key)
         if secret is None:
             raise errors.ConfigurationError(

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 from oauth_auth.client_auth import client_auth_from
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import Origins
-from oauth_auth.presets import PARAMETERS, Preset, preset_named
+from oauth_auth.presets import PARAMETERS, PRESETS, Preset
 from oauth_auth.profiles.building import built
-from oauth_auth.profiles.references import SecretReference, own_path
+from oauth_auth.profiles.references import SecretReference, own_address
 from oauth_auth.profiles.spelling import refuse_unknown
 from oauth_auth.profiles.values import READERS, check_kinds
+from oauth_auth.stores.places import store_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oauth_auth.grants.base import Grant
     from oauth_auth.server import AuthorizationServer
-    from oauth_auth.stores.file import FileStore
+    from oauth_auth.stores.base import TokenStore
 
 __all__ = ["CLIENT_OPTIONAL", "GRANTS", "Profile"]
 
@@ -93,7 +94,8 @@ class Profile:
         signing_algorithm: See `PrivateKeyJWT`, as for `key_id` and for
             `assertion_audience`, which is its ``audience``; `JWTBearer` has the same.
         certificate: A path, as is `certificate_key`; see `TLSClientAuth`.
-        store: The directory of a `FileStore`; by default the user's own.
+        store: The directory of a `FileStore`, or the URL of a `RedisStore` or
+            `PostgresStore` without a password; by default the user's own.
         leeway: Seconds, as is `timeout`.
 
     Raises:
@@ -103,7 +105,7 @@ class Profile:
     Example:
         >>> profile = Profile(name="gh", preset="github", client_id="Iv1.8a61f9b3a7aba")
         >>> profile.build_grant()
-        AuthorizationCode('https://github.com/login/oauth/access_token', \
+        AuthorizationCode('https://github.com/login/oauth', \
 client_id='Iv1.8a61f9b3a7aba')
         >>> profile.settings()
         {'allowed_origins': ['https://api.github.com', 'https://uploads.github.com']}
@@ -187,12 +189,20 @@ client_id='Iv1.8a61f9b3a7aba')
         if known is None:
             known = built(self)
             if self.grant in _PAGES:
-                known._profile = self.name
+                known = known.of_profile(self.name)
             self.__dict__["_grant"] = known
         return known
 
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments for `OAuthAuth` beside the grant."""
+        # Made once, as the grant is; the list may be the caller's own to change.
+        known: dict[str, Any] | None = self.__dict__.get("_settings")
+        if known is None:
+            known = self.__dict__["_settings"] = self._set()
+        origins = known.get("allowed_origins")
+        return {**known, **({} if origins is None else {"allowed_origins": [*origins]})}
+
+    def _set(self) -> dict[str, Any]:
         preset = self._preset()
         origins = self.allowed_origins
         if origins is None and preset is not None:
@@ -200,7 +210,7 @@ client_id='Iv1.8a61f9b3a7aba')
         known = {
             "store": self._store(),
             "account": self.account,
-            "allowed_origins": None if origins is None else list(origins),
+            "allowed_origins": origins,
             "leeway": self.leeway,
             "background": self.background,
             "timeout": self.timeout,
@@ -216,14 +226,12 @@ client_id='Iv1.8a61f9b3a7aba')
             scope = tuple(scope.split()) if separator != " " else (scope,)
         return separator.join(scope) or None
 
-    def _store(self) -> FileStore | None:
+    def _store(self) -> TokenStore | None:
         if self.store is None:
             return None
-        known: FileStore | None = self.__dict__.get("_own_store")
+        known: TokenStore | None = self.__dict__.get("_own_store")
         if known is None:
-            from oauth_auth.stores.file import FileStore
-
-            known = FileStore(own_path(self.store, "store"))
+            known = store_at(own_address(self.store, "store"))
             self.__dict__["_own_store"] = known
         return known
 
@@ -232,8 +240,10 @@ client_id='Iv1.8a61f9b3a7aba')
             return None
         known: Preset | None = self.__dict__.get("_filled_preset")
         if known is None:
+            if self.preset not in PRESETS:
+                refuse_unknown(self.preset, PRESETS, "preset", key="preset")
             given = {name: getattr(self, name) for name in PARAMETERS}
-            known = preset_named(self.preset).filled(given)
+            known = PRESETS[self.preset].filled(given)
             self.__dict__["_filled_preset"] = known
         return known
 
@@ -252,7 +262,7 @@ client_id='Iv1.8a61f9b3a7aba')
         self._check_grant()
         check_kinds(self)
         if self.store is not None:
-            own_path(self.store, "store")
+            own_address(self.store, "store")
         grant = self.build_grant()
         self._check_endpoints(grant.server)
         client_auth_from(

@@ -11,6 +11,8 @@ from oauth_auth.lazy_errors import errors
 from oauth_auth.profiles.kept import FromStore
 from oauth_auth.profiles.spelling import shown
 from oauth_auth.secret import FromEnv, FromFile
+from oauth_auth.stores.address import holds_password, source_of
+from oauth_auth.stores.places import STORE_VARIABLE, is_url
 from oauth_auth.stores.system_keyring import FromKeyring
 
 if TYPE_CHECKING:
@@ -121,6 +123,24 @@ def own_path(text: str, key: str) -> Path:
             key=key,
         )
     return path
+
+
+def own_address(text: str, key: str) -> str:
+    """Return a store's address: a URL, or an absolute path.
+
+    Raises:
+        ConfigurationError: The path is relative, or the URL holds a password, which
+            everybody who may read the profile would know.
+    """
+    if not is_url(text):
+        return str(own_path(text, key))
+    if holds_password(source_of(text)):
+        raise errors.ConfigurationError(
+            f"{key} holds a password, which has no place in a profile; leave {key} "
+            f"out, and put the URL into the environment variable {STORE_VARIABLE}",
+            key=key,
+        )
+    return text
 
 
 def _not_one(key: str, why: str) -> Exception:

@@ -58,6 +58,10 @@ class Source:
                 f"{self._path}, line {line}: profile {shown(name)}: {error.message}"
             ) from None
 
+    def differs_in(self, name: str, table: Mapping[str, Any]) -> bool:
+        """Whether there is no profile of a name, or one with other settings."""
+        return bool(self._tables.get(name) != table)
+
     def differs_only_in(
         self, name: str, other: Source, table: Mapping[str, Any] | None
     ) -> bool:

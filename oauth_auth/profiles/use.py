@@ -30,5 +30,5 @@ def configured(name: str, given: Mapping[str, Any]) -> tuple[Grant, dict[str, An
     # `oauth-auth login NAME` makes the profile's own login, in its own store.
     for key in ("store", "account"):
         if key in given and given[key] != settings.get(key):
-            grant = grant.without_profile()
+            grant = grant.without_command()
     return grant, {**settings, **given}

@@ -33,6 +33,7 @@ _SECRET_NAMES: Final = frozenset(
         "code_verifier",
         "device_code",
         "id_token",
+        "id_token_hint",
         "secret",
         "token",
     }
@@ -41,16 +42,23 @@ _SECRET_NAMES: Final = frozenset(
 
 def plaintext(key: str) -> Exception:
     """Return the error for a secret that is written into a profile."""
+    remedy = (
+        f"write where it is: {', '.join(KINDS.values())}"
+        if _spelt(key) in SECRETS
+        else "have the program pass it, to the grant or to authorization_url()"
+    )
     return errors.ConfigurationError(
-        f"{key} is written out, and a profile holds no secret; write where it is: "
-        f"{', '.join(KINDS.values())}",
-        key=key,
+        f"{key} is written out, and a profile holds no secret; {remedy}", key=key
     )
 
 
 def is_secret(key: str, value: object) -> bool:
     """Whether a setting is a secret that is written out."""
-    return key.lower().replace("-", "_") in _SECRET_NAMES and isinstance(value, str)
+    return _spelt(key) in _SECRET_NAMES and isinstance(value, str)
+
+
+def _spelt(key: str) -> str:
+    return key.lower().replace("-", "_")
 
 
 def _wrong(key: str, wanted: str) -> Exception:

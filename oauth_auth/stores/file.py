@@ -123,6 +123,13 @@ class FileStore:
             self._forget(self._claims / _checked(replaces))
         return record_id
 
+    def claims(self) -> Iterator[tuple[str, str, bool]]:
+        """Yield all claims: fingerprint, record id, and whether it is a seed's."""
+        for name in _names(self._claims):
+            if _NAME.fullmatch(name):
+                claim = self._claimed(self._claims / name)
+                yield name, claim.record_id, claim.seed
+
     def _claimed(self, path: Path) -> _Claim:
         sealed = disk.read_private(path)
         if sealed is None:
@@ -203,8 +210,9 @@ _defaults: dict[tuple[str | None, ...], FileStore] = {}
 
 def default_store() -> FileStore:
     """Return the user's FileStore, the same object for the same environment."""
-    names = ("OAUTH_AUTH_HOME", "XDG_STATE_HOME", "HOME")
-    key = tuple(os.environ.get(name) for name in names)
+    home = os.environ.get("OAUTH_AUTH_HOME")
+    names = ("XDG_STATE_HOME", "HOME")
+    key = (home,) if home else tuple(map(os.environ.get, names))
     store = _defaults.get(key)
     if store is None:
         store = _defaults[key] = FileStore()

@@ -31,11 +31,13 @@ class HttpOptions:
         cert: The client certificate (PEM): the path of one file with its key, or the
             paths of certificate and key. Not together with an SSLContext, which
             carries its own.
-        proxy: The proxy's URL, for http and https alike; NO_PROXY does not apply.
+        proxy: The proxy's URL, with its scheme, for http and https alike; NO_PROXY
+            does not apply.
         trust_env: Whether the environment's proxies and CA settings apply.
 
     Raises:
-        ConfigurationError: An SSLContext and a client certificate are both given.
+        ConfigurationError: An SSLContext and a client certificate are both given, or
+            the proxy has no scheme.
 
     Example:
         >>> HttpOptions(proxy="http://me:secret@proxy.example:3128")
@@ -55,6 +57,13 @@ class HttpOptions:
             raise _configuration_error(
                 "HttpOptions has both an SSLContext and cert=; call load_cert_chain() "
                 "on the SSLContext and leave cert out"
+            )
+        if proxy is not None and "://" not in proxy:
+            # Without one nothing tells a password in it from the rest, to hide it; and
+            # of the HTTP libraries only requests would take it. Not shown, for that.
+            raise _configuration_error(
+                "HttpOptions needs the proxy's URL with its scheme, such as "
+                "http://proxy.example:3128"
             )
         self.verify: Final = verify
         self.cert: Final = cert

@@ -161,11 +161,13 @@ class TestStore:
         tmp_path.chmod(0o700)
 
 
-def test_proxies_are_shown_without_their_passwords(home, monkeypatch):
+@pytest.mark.parametrize("scheme", ["http://", ""])
+@pytest.mark.parametrize("password", ["hunter2", "hunter/2", "hun@ter2"])
+def test_proxies_are_shown_without_their_passwords(home, monkeypatch, scheme, password):
     """What redirects the requests is worth knowing; a password is not shown."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}me:{password}@proxy.example:3128")
     (check,) = found("proxy")
-    assert check["found"] == "HTTPS_PROXY=http://***@proxy.example:3128"
+    assert check["found"] == f"HTTPS_PROXY={scheme}***@proxy.example:3128"
 
 
 def test_a_missing_certificate_file(home, monkeypatch):
@@ -198,10 +200,27 @@ class TestProfile:
         server.metadata_faults.drop("before", times=None)
         assert trouble("server", "work")["state"] == "problem"
 
+    def test_a_gateway_without_a_server_behind_it(self, home, server):
+        """What answers is not the server, and nothing here can mend it."""
+        server.token_faults.answer(503, times=None)
+        endpoints = ("authorization_endpoint", "token_endpoint")
+        urls = {name: getattr(server, name) for name in endpoints}
+        saved(server, "work", issuer=None, **urls)
+        checks = {check["name"]: check for check in told("doctor", "work")}
+        assert checks["server"]["state"] == "warning"
+        assert "answered 503" in checks["server"]["found"]
+
+    def test_metadata_at_the_second_place(self, home, server):
+        """It is no news that a server of OpenID Connect has none at the first."""
+        server.metadata_faults.answer(404, times=1)
+        saved(server, "work")
+        (check,) = found("server", "work")
+        assert check["found"].endswith("/openid-configuration can be reached")
+
     def test_no_metadata(self, home, server):
         """A server without metadata says what to write instead."""
         saved(server, "work", issuer=f"{server.issuer}/nothing")
-        assert "token_endpoint" in trouble("server", "work")["remedy"]
+        assert "--token-endpoint" in trouble("server", "work")["remedy"]
 
     @pytest.mark.parametrize(
         ("skew", "state"), [(0, "ok"), (60, "warning"), (-600, "problem")]

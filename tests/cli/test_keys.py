@@ -1,6 +1,10 @@
 """`oauth-auth keys`: new ones, and rotation."""
 
+import importlib
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +12,9 @@ from oauth_auth import FileStore
 from oauth_auth.cli.standing import record_of
 from oauth_auth.stores import rotation
 from oauth_auth.stores.file import default_store
-from tests.cli.commands import forget, run, told
+from tests.cli.commands import forget, logged_in, run, told
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_new_key_seals_a_store(tmp_path):
@@ -82,17 +88,51 @@ def test_a_key_in_the_variable(work, home, monkeypatch):
     assert FileStore(home).read(record_of(work)[0]).token is not None
 
 
-def test_a_key_in_the_keyring(home, monkeypatch):
-    """The entry is named that has to be changed."""
+#: A keyring that is a file, for programs that are told of it by the environment.
+_BACKEND = """
+import os, pathlib
+from keyring.backend import KeyringBackend
+class Keyring(KeyringBackend):
+    priority = 1
+    def _path(self, *place):
+        return pathlib.Path(os.environ["KEYS"], "-".join(place))
+    def get_password(self, *place):
+        path = self._path(*place)
+        return path.read_text() if path.exists() else None
+    def set_password(self, service, user, password):
+        self._path(service, user).write_text(password)
+"""
+
+
+def test_a_key_in_the_keyring(home, server, tmp_path, monkeypatch):
+    """The command that is to be run puts a second key there, as it was printed."""
     import keyring
 
-    kept = {}
+    (tmp_path / "filed_keyring.py").write_text(_BACKEND)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(ROOT))))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "filed_keyring.Keyring")
+    monkeypatch.setenv("KEYS", str(tmp_path))
     monkeypatch.setenv("OAUTH_AUTH_KEYRING", "1")
-    monkeypatch.setattr(keyring, "get_password", lambda *place: kept.get(place))
-    monkeypatch.setattr(
-        keyring, "set_password", lambda *given: kept.update({given[:2]: given[2]})
-    )
-    assert "keyring set oauth_auth sealing-key" in run("keys", "rotate", code=2).stdout
+    before = keyring.get_keyring()
+    try:
+        keyring.set_keyring(importlib.import_module("filed_keyring").Keyring())
+        logged_in(server, "work")
+        by_hand = told("keys", "rotate", code=2)["by_hand"]["command"]
+        assert by_hand in run("keys", "rotate", code=2).stdout
+        for program in ("keyring", "oauth_auth"):
+            path = tmp_path / program.replace("_", "-")
+            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {program} "$@"\n')
+            path.chmod(0o700)
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run(
+            by_hand, shell=True, check=True, env={**os.environ, "PATH": path}
+        )
+        found = told("keys", "rotate")
+    finally:
+        keyring.set_keyring(before)
+    assert (found["keys_from"], len(found["keys"])) == ("keyring", 2)
+    assert found["sealed_anew"] > 0
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])

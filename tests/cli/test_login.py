@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from oauth_auth import OAuthAuth
+from oauth_auth.cli.standing import record_of
 from oauth_auth.profiles import Profiles, load_client_secret
 from oauth_auth.stores.file import default_store
 from oauth_auth.testing import ABSENT
@@ -50,6 +51,38 @@ def test_options_change_a_profile_that_is_there(home, server, browser):
         "scope": "write",
         "account": "me",
     }
+
+
+def test_other_settings_leave_nothing_behind(home, server, browser):
+    """The login with the settings before is deleted: nothing leads to it any more."""
+    run("login", "work", *options_of(server), "--scope", "read")
+    before = OAuthAuth("work")
+    again = run("login", "work")
+    changed = run("login", "work", "--scope", "write")
+    assert "deleted here" not in again.stdout
+    assert "deleted here; the server was not told" in changed.stdout
+    record = record_of(before)[1]
+    assert (record.token, record.logged_out) == (None, True)
+    assert OAuthAuth("work").token().scope == "write"
+    assert server.counts().revocation_requests == 0
+
+
+def test_another_accounts_login_goes_on(home, server, browser):
+    """It is another person's, and programs may ask for it by the account's name."""
+    run("login", "work", *options_of(server), "--account", "me")
+    before = OAuthAuth("work").token()
+    assert "deleted" not in run("login", "work", "--account", "you").stdout
+    assert OAuthAuth("work", account="me").token() == before
+
+
+def test_two_profiles_are_two_peoples(home, server, browser):
+    """The same settings under another name are a login of their own."""
+    for name in ("one", "other"):
+        run("login", name, *options_of(server))
+    tokens = {OAuthAuth(name).token().refresh_token for name in ("one", "other")}
+    assert len(tokens) == 2
+    run("logout", "other")
+    assert requests.get(server.api_url, auth=OAuthAuth("one"), timeout=30).ok
 
 
 def test_parameters_of_the_login_page(home, server, browser):
@@ -233,7 +266,7 @@ def test_a_machine_logs_in_without_a_person(home, server, monkeypatch, secret):
         assert profile_of("job")["grant"] == "client_credentials"
         assert run("token", "job").stdout.startswith("at_")
     else:
-        assert "no client_secret" in run("login", "job", *options, code=2).stderr
+        assert "--client-secret-env" in run("login", "job", *options, code=2).stderr
 
 
 def test_no_browser_asks_for_the_address(home, server, browser):

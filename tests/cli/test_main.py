@@ -124,3 +124,14 @@ except SystemExit:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_as_a_module():
+    """It is there for interpreters whose scripts are not on the path."""
+    done = subprocess.run(
+        [sys.executable, "-m", "oauth_auth", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"oauth-auth {oauth_auth.__version__}\n"

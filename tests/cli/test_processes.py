@@ -196,10 +196,10 @@ class TestTerminal:
 
     @pytest.mark.parametrize(
         ("columns", "lines", "shown"),
-        [(80, 60, True), (30, 60, False), (80, 12, False)],
+        [(80, 60, True), (80, 24, True), (30, 60, False), (80, 20, False)],
     )
     def test_a_qr_code_where_it_fits(self, home, server, columns, lines, shown):
-        """It is drawn only where the terminal is wide and high enough."""
+        """It is drawn only where it does not drive the code out of sight."""
         with Terminal(
             "login",
             "tv",
@@ -210,6 +210,7 @@ class TestTerminal:
             PYTHONIOENCODING="utf-8",
         ) as terminal:
             terminal.until("Waiting for you")
+            assert terminal.shown.count("\n") < lines
             server.approve_device(CODE.search(terminal.shown)[0])
             assert terminal.end() == 0
         assert ("█" in terminal.shown) is shown
@@ -251,6 +252,22 @@ class TestTerminal:
         assert max(map(len, terminal.shown.splitlines())) <= max(
             79, len(str(home)) + 20
         )
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["login", "nosuch"],
+            ["login", "nosuch", "--issuer", "https://auth.example.com"],
+            ["login", "nosuch", "--client-secret", "s3cret"],
+        ],
+    )
+    def test_usage_errors_are_wrapped(self, home, words):
+        """What click writes before them counts, whenever they are found."""
+        with Terminal(*words) as terminal:
+            assert terminal.end() == 2
+        assert "\nError: " in terminal.shown
+        assert max(map(len, terminal.shown.splitlines())) < 80
+        assert "s3cret" not in terminal.shown
 
     def test_what_an_api_sends_does_not_repaint_the_terminal(self, home, server):
         """Control characters are replaced, and what is no text is not shown."""

@@ -81,19 +81,26 @@ def test_remove_logs_out(work, server):
     assert record_of(work)[1].token is None
 
 
-def test_remove_forgets_the_kept_secret(home, server):
-    """A secret that was kept for the profile goes with it."""
-    saved(server, "b", client_secret={"store": True})
-    keep_client_secret(default_store(), "b", Secret("s3cret-in-store"))
-    run("profiles", "remove", "b")
-    assert load_client_secret(default_store(), "b") is None
+def test_remove_forgets_the_kept_secrets(home, server):
+    """Secrets that were kept for the profile go with it."""
+    kept = {"store": True}
+    settings = {"grant": "refresh_token", "refresh_token": kept}
+    saved(server, "b", client_secret=kept, **settings)
+    for key in ("client_secret", "refresh_token"):
+        keep_client_secret(default_store(), "b", Secret("s3cret-in-store"), key=key)
+    # The server does not know such a refresh token, and says of it what it likes.
+    run("profiles", "remove", "b", code=5)
+    for key in ("client_secret", "refresh_token"):
+        assert load_client_secret(default_store(), "b", key=key) is None
 
 
 def test_remove_and_keep_the_login(work, server):
-    """--keep-login leaves the record, for programs that name the client themselves."""
+    """--keep-login leaves the record, for a new profile of that name."""
     assert "stays" in run("profiles", "remove", "work", "--keep-login").stdout
     assert Profiles().names() == []
-    assert record_of(work)[1].token is not None
+    token = record_of(work)[1].token
+    saved(server, "work")
+    assert run("token", "work").stdout.strip() == token.access_token
     assert server.counts().revocation_requests == 0
 
 

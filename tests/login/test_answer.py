@@ -264,16 +264,31 @@ class TestIssuer:
         answer = follow(with_params(honest, redirect_uri=came_to))
         refused(evil, auth, answer, pending, match)
 
-    def test_a_server_without_issuer(self, server):
-        """Without an issuer there is nothing to compare, and `iss` must not come."""
+    @pytest.mark.parametrize(
+        ("iss", "taken"),
+        [
+            (ABSENT, True),
+            # As GitHub began to do one day.
+            ("{issuer}/login/oauth", True),
+            ("https://evil.example", False),
+            ("https://[evil", False),
+            ("", True),
+        ],
+    )
+    def test_a_server_without_issuer(self, server, iss, taken):
+        """Where no issuer is known, one of another host is refused. M98b."""
         nameless = AuthorizationServer(
             token_endpoint=server.token_endpoint,
             authorization_endpoint=server.authorization_endpoint,
         )
         auth = app(server, issuer=nameless, redirect_uri=CALLBACK, account="1")
-        refused(server, auth, *start(auth), "comes from")
-        server.configure(authorization_response={"iss": ABSENT})
-        assert finish(auth, *start(auth))
+        if isinstance(iss, str):
+            iss = iss.format(issuer=server.issuer)
+        server.configure(authorization_response={"iss": iss})
+        if taken:
+            assert finish(auth, *start(auth))
+        else:
+            refused(server, auth, *start(auth), "write that as its issuer")
 
 
 class TestErrors:

@@ -74,6 +74,13 @@ def test_no_room(monkeypatch, name, value):
     assert qr_code(URL, Terminal()) == ""
 
 
+def test_no_room_for_the_rest():
+    """Nor does one from which the text beside it would scroll away."""
+    lines = qr_code(URL, Terminal()).count("\n")
+    assert qr_code(URL, Terminal(), beside=24 - lines) != ""
+    assert qr_code(URL, Terminal(), beside=25 - lines) == ""
+
+
 def test_too_long():
     """Nor does a text that no QR code can hold."""
     assert qr_code("x" * 5000, Terminal()) == ""
@@ -87,12 +94,16 @@ def test_without_the_extra(monkeypatch):
 
 @pytest.mark.parametrize("complete", [URL, None])
 def test_it_is_printed(monkeypatch, complete):
-    """The picture comes last, with the code in it if the server offers that."""
+    """The picture comes last, with the code in it if the server offers that.
+
+    All of it is to be seen at once in a terminal of 24 lines.
+    """
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     plain = "https://auth.example/device"
     device._print_prompt(device.DevicePrompt("WDJB-MJHT", plain, complete, 0.0))
     said = terminal.getvalue()
     assert "\n  WDJB-MJHT\n" in said
-    assert said.endswith(f"or scan\n\n{qr_code(complete or plain, terminal)}\n")
+    assert said.endswith(f"or scan\n\n{qr_code(complete or plain, terminal)}")
     assert qr_code(complete or plain, terminal) != ""
+    assert said.count("\n") < 24

@@ -18,6 +18,7 @@ import threading
 import time
 from typing import NamedTuple
 
+from oauth_auth import FileStore
 from oauth_auth.testing import fingerprint
 
 FORK = multiprocessing.get_context("fork")
@@ -241,8 +242,12 @@ def tokens_in(store):
     """
     found = set()
     for record_id in store.records():
-        files = store._files(record_id)
-        for record in (files.read_record(), files.read_next().answer):
+        if isinstance(store, FileStore):
+            files = store._files(record_id)
+            records = (files.read_record(), files.read_next().answer)
+        else:
+            records = (store.read(record_id),)
+        for record in records:
             if record is not None and record.token and record.token._refresh_token:
                 found.add(fingerprint(record.token.refresh_token))
     return frozenset(found)

@@ -10,7 +10,8 @@ import httpx
 import httpx2
 import requests
 
-from oauth_auth import AuthorizationServer, FileStore, OAuthAuth, RefreshToken, errors
+from oauth_auth import AuthorizationServer, OAuthAuth, RefreshToken, errors
+from oauth_auth.stores.places import store_at
 from oauth_auth.testing import fingerprint
 from tests.processes.fleet import (
     PATIENCE,
@@ -37,7 +38,7 @@ def numbered_login(server, path, seed, number, **settings):
         client_secret=server.client_secret,
         refresh_token=seed,
     )
-    return OAuthAuth(grant, store=FileStore(path), **settings)
+    return OAuthAuth(grant, store=store_at(str(path)), **settings)
 
 
 class Place(NamedTuple):
@@ -51,7 +52,7 @@ class Place(NamedTuple):
     @property
     def store(self):
         """The store."""
-        return FileStore(self.path)
+        return store_at(str(self.path))
 
     @property
     def _seeds(self):

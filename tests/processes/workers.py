@@ -9,7 +9,8 @@ import httpx
 import httpx2
 import requests
 
-from oauth_auth import ClientCredentials, FileStore, OAuthAuth, RefreshToken
+from oauth_auth import ClientCredentials, OAuthAuth, RefreshToken
+from oauth_auth.stores.places import store_at
 
 SPAWN = multiprocessing.get_context("spawn")
 GETS = (requests.get, httpx.get, httpx2.get)
@@ -23,7 +24,7 @@ def login(server, path, seed, **settings):
         client_secret=server.client_secret,
         refresh_token=seed,
     )
-    return OAuthAuth(grant, store=FileStore(path), **settings)
+    return OAuthAuth(grant, store=store_at(str(path)), **settings)
 
 
 def machine(server, path, seed, **settings):
@@ -31,7 +32,7 @@ def machine(server, path, seed, **settings):
     grant = ClientCredentials(
         server.issuer, client_id=server.client_id, client_secret=server.client_secret
     )
-    return OAuthAuth(grant, store=FileStore(path), **settings)
+    return OAuthAuth(grant, store=store_at(str(path)), **settings)
 
 
 def expire(auth, lifetime=1000.0):

@@ -91,11 +91,11 @@ class TestReading:
         assert "it has none" in refused(profiles)
 
     def test_an_unknown_name_is_told_what_to_do(self, profiles):
-        """The file, the names in it, the closest one, and the command."""
+        """The file, the closest name or else all of them, and the command."""
         said = refused(profiles, "githib")
         assert str(profiles.path) in said
         assert "did you mean github?" in said
-        assert "it has: reports, github" in said
+        assert "it has: reports, github;" in refused(profiles, "other")
         assert "oauth-auth login githib ..." in said
         assert "\n" not in refused(profiles, "a\nb")
         assert len(refused(profiles, "x" * 10_000)) < 500
@@ -147,12 +147,15 @@ class TestReading:
         ],
     )
     def test_a_secret_in_the_file_is_refused(self, profiles, text, line):
-        """For every profile, with the references that there are; nothing is shown."""
+        """For every profile, with what to do instead; nothing is shown."""
         profiles.path.write_text(f"{text}\n[github]\npreset = 'github'\n")
         said = refused(profiles)
         assert said.startswith(f"{profiles.path}, line {line}: profile a: ")
-        for kind in ("env", "file", "keyring", "store"):
-            assert f"{{ {kind} = " in said
+        if "assertion" in text:
+            assert "have the program pass it" in said
+        else:
+            for kind in ("env", "file", "keyring", "store"):
+                assert f"{{ {kind} = " in said
         assert "hush" not in said
         with pytest.raises(errors.ConfigurationError):
             profiles.names()
@@ -297,6 +300,16 @@ class TestWriting:
         written = profiles.path.read_text()
         assert written.startswith("# What this machine logs in to.\n")
         assert written.endswith(BY_HAND.partition("[github]")[2])
+
+    def test_the_same_once_more(self, profiles):
+        """Of several workers that set the same up at once none fails; another does."""
+        profiles.save(a_profile("a", scope="x"))
+        before = profiles.path.stat()
+        profiles.save(a_profile("a", scope="x"))
+        after = profiles.path.stat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+        with pytest.raises(errors.ConfigurationError, match="a profile a in"):
+            profiles.save(a_profile("a", scope="y"))
 
     def test_removing_what_is_not_there(self, profiles):
         """The error is the one of loading it."""

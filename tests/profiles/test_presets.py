@@ -8,7 +8,7 @@ import pytest
 from oauth_auth import MemoryStore, OAuthAuth, errors
 from oauth_auth.login.device import log_in_by_device
 from oauth_auth.origins import Origins
-from oauth_auth.presets import PARAMETERS, PRESETS, preset_named
+from oauth_auth.presets import PARAMETERS, PRESETS
 from oauth_auth.profiles import Profile
 
 #: What stands for the parameters of those that have some.
@@ -101,14 +101,20 @@ class TestData:
         """With its parameters alone; each URL is complete, and https."""
         grant = made(name).build_grant()
         urls = [getattr(grant.server, each) for each in ENDPOINTS]
-        urls += [preset_named(name).documentation]
+        urls += [PRESETS[name].documentation]
         for url in filter(None, urls):
             assert url.startswith("https://")
             assert not set("{} ") & set(url)
-        assert preset_named(name).note.endswith(".")
-        assert preset_named(name).parameters.keys() <= set(PARAMETERS)
+        assert PRESETS[name].note.endswith(".")
+        assert PRESETS[name].parameters.keys() <= set(PARAMETERS)
         if grant.server.token_endpoint is not None:
             assert urlsplit(grant.server.token_endpoint).path not in ("", "/")
+
+    def test_github_names_itself(self):
+        """Its answers have had an `iss` since 2026; no other one is taken for it."""
+        server = made("github").build_grant().server
+        assert server.issuer == "https://github.com/login/oauth"
+        assert server.token_endpoint == f"{server.issuer}/access_token"
 
     @pytest.mark.parametrize("name", PRESETS)
     def test_a_token_does_not_leave_its_api(self, name):
@@ -127,9 +133,11 @@ class TestData:
         assert allowed.decide("https://evil.test/") is None
 
     def test_an_unknown_preset_names_the_known(self):
-        """As the error of a misspelt one."""
+        """Those that are like it, or else all."""
+        with pytest.raises(errors.ConfigurationError, match="did you mean 'github'"):
+            Profile(name="p", preset="gihub", client_id="app")
         with pytest.raises(errors.ConfigurationError, match="atlassian, auth0, "):
-            preset_named("gihub")
+            Profile(name="p", preset="nonesuch", client_id="app")
 
 
 class TestParameters:

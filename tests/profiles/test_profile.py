@@ -277,12 +277,31 @@ class TestRemedy:
     def test_a_copy_without_it_is_the_same_grant(self):
         """The advice does not tell records apart, and goes without a trace."""
         grant = made(scope="a b").build_grant()
-        other = grant.without_profile()
+        other = grant.without_command()
         assert "auth.login()" in other.remedy
         assert "oauth-auth login p" in grant.remedy
         assert other.inputs(None) == grant.inputs(None)
-        assert other.without_profile() is other
+        assert other.without_command() is other
         assert copy.copy(grant).remedy == grant.remedy
+
+
+class TestRecord:
+    @pytest.mark.parametrize(
+        ("settings", "own"),
+        [
+            ({}, True),
+            ({"grant": "device_code"}, True),
+            ({"grant": "client_credentials", "client_secret": {"env": "S"}}, False),
+            ({"grant": "refresh_token", "refresh_token": {"env": "R"}}, False),
+        ],
+    )
+    def test_people_log_in_to_each_profile(self, settings, own):
+        """Two with the same settings may be two people's; a machine is one machine."""
+        one, other = (
+            made(**settings, name=name).build_grant() for name in ("p", "other")
+        )
+        assert (one.inputs("42") != other.inputs("42")) is own
+        assert one.of_profile(None).inputs(None) == other.of_profile(None).inputs(None)
 
 
 class TestWhatIsRefused:
@@ -332,6 +351,7 @@ class TestWhatIsRefused:
             ("tenant", "common", "no preset"),
             ("client_secret", "s3cret-in-the-open", "written out"),
             ("client_secret", 7, "written out"),
+            ("extra", {"id_token_hint": "ey"}, "have the program pass it"),
             ("client_secret", {}, "nothing in it"),
             ("client_secret", {"env": "A", "file": "/b"}, "env, file"),
             ("client_secret", {"vault": "A"}, "vault"),

@@ -145,6 +145,7 @@ def make(directory):
             trust_env=False,
             login=shared,
             held=held,
+            remake=print,
         ),
         "Hidden": Hidden(known["access"]),
         "OAuthAuth": auth,

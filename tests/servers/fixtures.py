@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.servers import oidc, toolkit
+from tests.servers import machines, oidc, toolkit
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +18,28 @@ def django_oauth_toolkit(tmp_path_factory):
     """A running django-oauth-toolkit: tokens of 3 seconds, a grace window of 5."""
     log = tmp_path_factory.mktemp("django_oauth_toolkit") / "log"
     with toolkit.running(log, grace=5) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_machine():
+    """A running Redis, to be left as it was found."""
+    with machines.directory_for("redis") as path, machines.Redis(path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_machine():
+    """A running PostgreSQL, to be left as it was found."""
+    with machines.directory_for("postgres") as path, machines.Postgres(path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_machine(postgres_machine):
+    """A running pgbouncer in front of it."""
+    with (
+        machines.directory_for("pgbouncer") as path,
+        machines.Pgbouncer(path, postgres_machine) as server,
+    ):
         yield server

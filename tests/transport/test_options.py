@@ -36,6 +36,13 @@ def test_repr_hides_the_proxys_password():
     assert repr(HttpOptions()) == "HttpOptions()"
 
 
+def test_a_proxy_without_a_scheme_is_refused_and_not_shown():
+    """Nothing would tell the password in it from the rest."""
+    with pytest.raises(ConfigurationError, match="with its scheme") as error:
+        HttpOptions(proxy="me:hunter2hunter2@proxy.example:3128")
+    assert "hunter2" not in str(error.value)
+
+
 def test_options_pickle():
     """Options of plain parts go into other processes."""
     proxy = "http://proxy.example:3128"

@@ -39,7 +39,8 @@ _LIBRARIES: Final = (
 _NETWORK: Final = re.compile(r"nfs|cifs|smb|9p|fuse\.sshfs|afs|ceph|gluster|lustre")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _CA_FILES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-_USERINFO: Final = re.compile(r"//[^/@]*@")
+#: Up to the last "@": a password may be written with any character, without a scheme.
+_USERINFO: Final = re.compile(r"(\w+://)?.*@")
 #: A record takes a few kilobytes, and 64 KiB are reserved for an answer.
 _SPACE: Final = 1 << 20
 _CONTENDER_SECONDS: Final = 30.0
@@ -241,6 +242,10 @@ def _key(store: FileStore) -> Check:
     return ok("key", found if len(keys) > 1 else f"from {source}")
 
 
+def _hidden(found: re.Match[str]) -> str:
+    return f"{found[1] or ''}***@"
+
+
 def _environment() -> Iterator[Check]:
     proxies = [
         (name, os.environ[name])
@@ -250,7 +255,8 @@ def _environment() -> Iterator[Check]:
     ]
     if proxies:
         text = ", ".join(
-            f"{name}={_USERINFO.sub('//***@', clean(value))}" for name, value in proxies
+            f"{name}={_USERINFO.sub(_hidden, clean(value), count=1)}"
+            for name, value in proxies
         )
         yield ok("proxy", text)
     else:

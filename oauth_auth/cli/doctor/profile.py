@@ -15,6 +15,7 @@ from oauth_auth.cli.words import duration, moment
 from oauth_auth.lazy_errors import errors
 from oauth_auth.server import is_loopback
 from oauth_auth.stores.file import FileStore, default_store
+from oauth_auth.stores.shared import SharedStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,9 @@ _ENDPOINTS: Final = (
 )
 #: Seconds by which clocks may differ; a Date header has no fractions, and takes time.
 _SKEW: Final = 10.0
+_OK: Final = 200
+#: What stands before a server that does not answer says so.
+_GATEWAY: Final = (502, 503, 504)
 #: More than this makes ID tokens and expiry times wrong.
 _BAD_SKEW: Final = 120.0
 
@@ -50,19 +54,30 @@ def check_profile(name: str) -> Iterator[Check]:
     yield ok("profile", f"{grant.grant_type.rpartition(':')[2]} at {grant.server.name}")
     if isinstance(auth._store, FileStore) and auth._store != default_store():
         yield from check_store(auth._store)
-    server, response = None, None
+    if isinstance(auth._store, SharedStore):
+        yield _shared(auth._store)
+    server, url, response = None, "", None
     try:
-        server, response = _fetched(auth, terms)
+        server, url, response = _asked(auth, terms)
     except errors.OAuthAuthError as error:
         yield _from(error, "server")
     if server is not None and response is not None:
-        yield ok("server", f"{_asked(grant.server)} answered {response.status}")
+        yield _reached(url, response)
         yield from _clock(response)
         yield _endpoints(server)
         yield from _offers(server, grant)
         yield _client(server, grant)
     yield from _ports(grant)
     yield _login(name, auth)
+
+
+def _shared(store: SharedStore) -> Check:
+    try:
+        found = store.read("id-key")
+    except errors.OAuthAuthError as error:
+        return _from(error, "store")
+    state = "with logins in it" if found else "new"
+    return ok("store", f"{store.name} answers, {state}, and the key opens it")
 
 
 def _from(error: Any, name: str) -> Check:
@@ -72,25 +87,37 @@ def _from(error: Any, name: str) -> Check:
     return problem(name, found, remedy)
 
 
-def _asked(server: AuthorizationServer) -> str:
-    return (server.metadata_urls() or (server.token_endpoint or "",))[0]
-
-
-def _fetched(auth: OAuthAuth, terms: Any) -> tuple[AuthorizationServer, Response]:
+def _asked(auth: OAuthAuth, terms: Any) -> tuple[AuthorizationServer, str, Response]:
     """Ask the server now, whatever is kept of it.
 
+    Returns:
+        The server with its metadata, the URL that was asked, and what it answered.
+
     Raises:
-        OAuthAuthError: It does not answer, or with something that is no metadata.
+        OAuthAuthError: It does not answer, or has no metadata where it needs some.
     """
-    from oauth_auth.endpoint import _fetched as fetched
+    from oauth_auth.endpoint import _fetched
     from oauth_auth.message import Request
 
     server = auth._grant.server
-    url = _asked(server)
-    response = terms.reach.exchange(Request("GET", url, {"Accept": "application/json"}))
+    for url in server.metadata_urls() or (server.token_endpoint or "",):
+        request = Request("GET", url, {"Accept": "application/json"})
+        response = terms.reach.exchange(request)
+        if response.status == _OK:
+            break
     if server.token_endpoint is None:
-        server = server.with_metadata(fetched(server, terms.reach))
-    return server, response
+        server = server.with_metadata(_fetched(server, terms.reach))
+    return server, url, response
+
+
+def _reached(url: str, response: Response) -> Check:
+    if response.status in _GATEWAY:
+        return warning(
+            "server",
+            f"{url} answered {response.status}",
+            "the server has trouble; try again later",
+        )
+    return ok("server", f"{url} can be reached")
 
 
 def _clock(response: Response) -> Iterator[Check]:

@@ -1,0 +1,351 @@
+"""RedisStore: the contract on real servers, and what a lease is worth."""
+
+import threading
+import time
+
+import pytest
+import redis
+
+from oauth_auth import errors
+from oauth_auth.stores import redis_rows
+from oauth_auth.stores.keys import new_key
+from oauth_auth.stores.redis import RedisStore
+from oauth_auth.testing.store_contract import StoreContract
+from oauth_auth.testing.store_tools import ID, a_journal, a_mark, a_record, save
+from tests.processes.fleet import until
+from tests.servers import machines
+from tests.stores.children import in_child
+
+LEASE = f"oauth_auth:{{{ID}}}:lease"
+BESIDE = f"oauth_auth:{{{ID}}}:beside"
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch):
+    monkeypatch.setenv("OAUTH_AUTH_KEY", new_key().reveal())
+
+
+@pytest.fixture
+def client(redis_machine):
+    """A client of an empty server."""
+    with redis.Redis.from_url(redis_machine.url, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def store(redis_machine, client):
+    return RedisStore(redis_machine.url)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of one node, where the keys of a script must lie in one slot."""
+    options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
+    with (
+        machines.directory_for("cluster") as path,
+        machines.Redis(path, *options) as server,
+        redis.Redis(port=server.port) as node,
+    ):
+        node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        until(lambda: node.cluster("INFO")["cluster_state"] == "ok", "cluster")
+        with redis.RedisCluster(host="127.0.0.1", port=server.port) as client:
+            yield client
+
+
+class TestContract(StoreContract):
+    shared_between_processes = True
+
+    @pytest.fixture(autouse=True)
+    def storage(self, redis_machine, client):
+        self.url = redis_machine.url
+
+    def make_store(self):
+        return RedisStore(self.url)
+
+
+class TestContractOnACluster(StoreContract):
+    """A client that is passed stays in its process."""
+
+    @pytest.fixture(autouse=True)
+    def storage(self, cluster):
+        cluster.flushall()
+        self.client = cluster
+
+    def make_store(self):
+        return RedisStore(self.client)
+
+
+def test_a_client_may_decode_what_it_reads(client):
+    """How a program has set up its client does not matter."""
+    store = RedisStore(client)
+    save(store, a_record(1))
+    store.claim("f1", ID)
+    assert store.read(ID) == a_record(1)
+    assert store.claim("f1") == ID
+    assert repr(store).startswith("RedisStore('redis://127.0.0.1:")
+    with pytest.raises(errors.ConfigurationError, match="stays in its process"):
+        store.__reduce__()
+
+
+def test_no_key_but_the_lease_ends_by_itself(store, client):
+    """A server that evicts what expires keeps all logins."""
+    with store.lock(ID, timeout=0) as transaction:
+        transaction.save(a_record(1))
+        transaction.reserve(a_journal(1))
+        transaction.mark(a_mark(1, in_doubt=True))
+        store.claim("f1", ID)
+        keys = set(client.scan_iter("*"))
+        assert len(keys) == 4
+        assert {name for name in keys if client.ttl(name) != -1} == {LEASE}
+
+
+class TestLease:
+    def test_it_is_renewed_while_its_holder_works(self, store, client, monkeypatch):
+        """However long that takes, as when a person logs in."""
+        monkeypatch.setattr(redis_rows, "LEASE_SECONDS", 0.5)
+        with store.lock(ID, timeout=0):
+            for _ in range(2):
+                left = client.pttl(LEASE)
+                while client.pttl(LEASE) <= left:
+                    left = min(left, client.pttl(LEASE))
+                    assert left > 0
+                    time.sleep(0.01)
+
+    def test_what_lapsed_is_not_freed_for_another(self, store, client):
+        """A leader that was paused finishes, and its successor's lock is there. M11."""
+        with store.lock(ID, timeout=0):
+            client.delete(LEASE)  # as time does
+            successor = store.lock(ID, timeout=0)
+            successor.__enter__()
+        assert client.exists(LEASE)
+        with pytest.raises(errors.StoreLocked):
+            store.lock(ID, timeout=0).__enter__()
+        successor.__exit__(None, None, None)
+        assert not client.exists(LEASE)
+
+    def test_its_holder_is_named(self, store):
+        """For who waits, and wants to know for whom."""
+        attempt = store.lock(ID, timeout=0)
+        assert attempt.holder() is None
+        with store.lock(ID, timeout=0):
+            assert attempt.holder().startswith("process ")
+
+    def test_it_ends_a_turn_that_has_lost_it(self, store, client):
+        """Before anything is spent: another worker may spend it."""
+        save(store, a_record(1))
+        with store.lock(ID, timeout=0) as transaction:
+            transaction.read()
+            client.set(LEASE, "another")
+            with pytest.raises(errors.StoreLocked):
+                transaction.reserve(a_journal(1))
+            with pytest.raises(errors.StoreLocked):
+                transaction.mark(a_mark(1))
+        assert client.hgetall(BESIDE) == {}
+
+    def test_nothing_is_spent_that_another_has_replaced(self, store, client):
+        """A turn that lost the record for a while sees that, if it is free again."""
+        save(store, a_record(1))
+        with store.lock(ID, timeout=0) as transaction:
+            transaction.read()
+            client.delete(LEASE)
+            save(store, a_record(2))
+            with pytest.raises(errors.StoreLocked):
+                transaction.reserve(a_journal(1))
+
+    def test_a_second_sending_is_asked_for(self, store, client):
+        """By then no answer has come for long, and another worker may have begun."""
+        save(store, a_record(1))
+        with store.lock(ID, timeout=0) as transaction:
+            transaction.read()
+            transaction.reserve(a_journal(1))
+            transaction.confirm(1.0)
+            client.set(LEASE, "another")
+            with pytest.raises(errors.StoreLocked):
+                transaction.confirm(1.0)
+
+    def test_a_save_needs_none(self, store, client):
+        """An answer that is there is kept; only one that is newer keeps it out."""
+        save(store, a_record(1))
+        with store.lock(ID, timeout=0) as transaction:
+            transaction.reserve(a_journal(1))
+            client.delete(LEASE, BESIDE)
+            with store.lock(ID, timeout=0) as successor:
+                successor.read()
+                transaction.save(a_record(2, "kept"))
+                with pytest.raises(errors.StoreConflict):
+                    successor.save(a_record(2, "too late"))
+        assert store.read(ID) == a_record(2, "kept")
+
+    def test_a_new_login_is_not_overwritten(self, store, client):
+        """Not by a generation that is higher, if it follows another login."""
+        save(store, a_record(1))
+        with store.lock(ID, timeout=0) as transaction:
+            transaction.read()
+            client.delete(LEASE)
+            login = a_record(2)._replace(lineage="another")
+            save(store, login)
+            with pytest.raises(errors.StoreConflict):
+                transaction.save(a_record(9))
+        assert store.read(ID) == login
+
+
+class TestJournal:
+    """Who may have sent a refresh token keeps others away until that must be over."""
+
+    @pytest.fixture
+    def dead(self, store, client):
+        """A worker that died after its reserve."""
+        save(store, a_record(1))
+        transaction = store.lock(ID, timeout=0).__enter__()
+        transaction.reserve(a_journal(1))
+        transaction._lease._heartbeat.stop()
+        client.delete(LEASE)
+
+    def test_it_outlasts_the_lease(self, store, client, dead):
+        """A take-over waits it out, and then finds the journal."""
+        with pytest.raises(errors.StoreLocked):
+            store.lock(ID, timeout=0).__enter__()
+        client.hset(BESIDE, "until", 1)
+        with store.lock(ID, timeout=0) as transaction:
+            assert transaction.read().journal == a_journal(1)
+
+    def test_it_goes_by_the_servers_clock(self, store, client, monkeypatch):
+        """The clocks of workers may differ by anything."""
+        save(store, a_record(1))
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 1e6)
+        with store.lock(ID, timeout=0) as transaction:
+            transaction.reserve(a_journal(1))
+            seconds, _ = client.time()
+            left = int(client.hget(BESIDE, "until")) / 1000 - seconds
+            duration = a_journal(1).in_flight_until - a_journal(1).written_at
+            assert 0 < left <= duration + 1
+
+    def test_a_turn_that_ended_keeps_nobody_away(self, store, client):
+        """Nothing is on its way any more, even if the outcome is in doubt."""
+        save(store, a_record(1))
+        for end in (lambda turn: turn.mark(a_mark(1, in_doubt=True)), lambda _: None):
+            with store.lock(ID, timeout=0) as transaction:
+                transaction.reserve(a_journal(1))
+                end(transaction)
+            with store.lock(ID, timeout=0) as transaction:
+                assert transaction.read().journal == a_journal(1)
+
+
+def test_an_answer_is_saved_though_memory_is_short(store, client):
+    """It is refused before a refresh token is spent, and never afterwards."""
+    save(store, a_record(1))
+    try:
+        with store.lock(ID, timeout=0) as transaction:
+            transaction.reserve(a_journal(1))
+            client.config_set("maxmemory", 1)
+            transaction.save(a_record(2))
+            with pytest.raises(errors.StoreNotWritable, match="more memory") as caught:
+                transaction.reserve(a_journal(2))
+            assert not caught.value.retryable
+        with pytest.raises(errors.StoreNotWritable):
+            store.lock(ID, timeout=0).__enter__()
+    finally:
+        client.config_set("maxmemory", 0)
+    assert store.read(ID) == a_record(2)
+
+
+def test_damage_is_told_from_what_is_there(store, client):
+    """A version in plain that is not the sealed one is damage, and kept aside."""
+    save(store, a_record(3))
+    record = f"oauth_auth:{{{ID}}}"
+    for field, value in (("generation", "9"), ("sealed", "AAAA"), ("sealed", "\x00")):
+        before = client.hget(record, field)
+        client.hset(record, field, value)
+        with pytest.raises(errors.StoreCorrupt, match=ID):
+            store.read(ID)
+        client.hset(record, field, before)
+    client.hset(record, "sealed", "AAAA")
+    save(store, a_record(4))
+    assert store.read(ID) == a_record(4)
+    assert client.hget(record, "damaged") == "AAAA"
+
+
+def test_another_key_overwrites_nothing(redis_machine, store, client):
+    """What it cannot open may be the newer one."""
+    save(store, a_record(1))
+    other = RedisStore(redis_machine.url, keys=new_key().reveal())
+    with pytest.raises(errors.KeyMismatch, match="put that key back"):
+        other.read(ID)
+    with pytest.raises(errors.KeyMismatch):
+        save(other, a_record(5))
+    assert store.read(ID) == a_record(1)
+
+
+class TestErrors:
+    def test_a_server_that_is_down(self):
+        """Who and where is said, and that it may be tried again; a password is not."""
+        port = machines.free_port()
+        store = RedisStore(f"redis://me:pass-word@127.0.0.1:{port}/3")
+        for act in (
+            lambda: store.read(ID),
+            lambda: store.lock(ID, timeout=0).__enter__(),
+            lambda: list(store.records()),
+            lambda: store.claim("f1"),
+            store.prepare,
+        ):
+            with pytest.raises(errors.StoreUnreachable) as caught:
+                act()
+            assert caught.value.retryable
+            assert f"redis://127.0.0.1:{port}/3 does not answer" in str(caught.value)
+            assert "pass-word" not in str(caught.value)
+
+    def test_a_client_that_may_not(self, redis_machine, client):
+        """It does not help to try that again."""
+        client.execute_command(
+            "ACL", "SETUSER", "me", "reset", "on", ">pass-word", "~other:*", "+@all"
+        )
+        place = redis_machine.url.partition("//")[2]
+        try:
+            for password, what in (("pass-word", "keys"), ("wrong-word", "password")):
+                store = RedisStore(f"redis://me:{password}@{place}")
+                with pytest.raises(errors.StoreNotWritable, match=what) as caught:
+                    store.read(ID)
+                assert not caught.value.retryable
+                assert password not in str(caught.value)
+        finally:
+            client.execute_command("ACL", "DELUSER", "me")
+
+    def test_a_restart_is_not_noticed(self, tmp_path_factory):
+        """A connection that it has cut is made anew, and what was saved is there."""
+        with machines.directory_for("redis") as path, machines.Redis(path) as machine:
+            store = RedisStore(machine.url)
+            save(store, a_record(1))
+            machine.restart()
+            assert store.read(ID) == a_record(1)
+
+
+def test_a_child_has_connections_of_its_own(store, client):
+    """Two processes on one socket would read each other's answers."""
+    save(store, a_record(1))
+
+    def number():
+        return store._rows._server.call("client_id")
+
+    mine = number()
+    with store.lock(ID, timeout=0):
+        assert int(in_child(number)) != mine
+        assert in_child(lambda: store.read(ID).generation) == "1"
+        # Its end has not ended what its parent holds.
+        assert client.exists(LEASE)
+    assert number() == mine
+
+
+def test_threads_share_a_store(store):
+    """Each has a connection for as long as it asks."""
+    save(store, a_record(1))
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(store.read(ID))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [a_record(1)] * 8
