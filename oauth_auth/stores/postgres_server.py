@@ -29,6 +29,7 @@ _TIMEOUT: Final = 5.0
 #: and a server has room for a few hundred.
 _IDLE_SECONDS: Final = 10.0
 _IDLE_KEPT: Final = 8
+_NO_TABLE: Final = "42P01"
 #: SQLSTATEs (or their classes) of what passes by itself.
 _PASSING: Final = ("08", "57", "53300", "25006", "40", "55P03", "25P03")
 _FULL: Final = ("53100", "53200")
@@ -111,35 +112,30 @@ class PostgresServer:
         self, question: str, facts: Mapping[str, Any] | None = None
     ) -> tuple[Any, list[tuple[Any, ...]]]:
         """Ask something, and keep the connection, until it is given back."""
-        made_table = False
-        while True:
+        for last in (False, False, True):
             connection, used = self._take()
             try:
                 return connection, _execute(connection, question, facts)
             except Exception as error:  # noqa: BLE001  # psycopg may not be loaded
-                state = getattr(error, "sqlstate", None)
+                state = getattr(error, "sqlstate", None) or ""
                 translated = _translated(error, self.name)
             # Outside the clause: the library's frames hold what was asked.
-            if translated is None or state is None:
-                connection.close()
-                if used:
-                    # As after a restart; others that lie there are no better.
-                    self._drop_idle()
-                    continue
-            elif state == "42P01" and not made_table:
-                made_table = True
-                _rolled_back(connection)
+            if state == _NO_TABLE and not last:
+                with contextlib.suppress(errors.TokenStoreError):
+                    # What fails amid "BEGIN; ..." leaves the transaction open.
+                    self.say(connection, "ROLLBACK")
                 self.give(connection)
                 self.prepare()
                 continue
-            else:
-                connection.close()
-                if used and state.startswith("57P"):
-                    self._drop_idle()
-                    continue
-            raise translated or errors.StoreUnreachable(
-                f"{self.name} broke off; try again"
-            )
+            connection.close()
+            if used:
+                # As after a restart; others that lie there are no better.
+                self._drop_idle()
+            # A pooler, too, may have sessions that the server has ended meanwhile.
+            ended = state.startswith("57P") or (used and not state)
+            if last or not ended:
+                break
+        raise translated
 
     def say(self, connection: Any, what: str) -> None:
         """Say something on a connection that was kept.
@@ -171,7 +167,7 @@ class PostgresServer:
         else:
             self.give(connection)
             return
-        raise translated or errors.StoreUnreachable(f"{self.name} broke off; try again")
+        raise translated
 
     def _take(self) -> tuple[Any, bool]:
         with self._guard:
@@ -198,7 +194,7 @@ class PostgresServer:
             raise
         except Exception as error:  # noqa: BLE001  # psycopg's
             translated = _translated(error, name)
-        raise translated or errors.StoreUnreachable(f"{name} broke off; try again")
+        raise translated
 
     def give(self, connection: Any) -> None:
         """Take a connection back, to be used again if it is as good as new."""
@@ -263,12 +259,6 @@ def _is_idle(connection: Any) -> bool:
     return bool(connection.info.transaction_status == 0)
 
 
-def _rolled_back(connection: Any) -> None:
-    # What fails amid "BEGIN; ..." leaves the transaction open.
-    with contextlib.suppress(Exception):
-        connection.execute("ROLLBACK")
-
-
 def _driver() -> Any:
     try:
         with forking.importing("psycopg"):
@@ -290,7 +280,7 @@ def _name_of(source: SecretSource) -> str | None:
     return f"postgresql://{place}/{parts.get('dbname') or parts.get('user') or ''}"
 
 
-def _translated(error: Exception, name: str) -> Exception | None:
+def _translated(error: Exception, name: str) -> Exception:
     kinds = [kind.__name__ for kind in type(error).__mro__]
     if "Error" not in kinds and not isinstance(error, OSError):
         raise error

@@ -41,7 +41,7 @@ def store(redis_machine, client):
 @pytest.fixture(scope="module")
 def cluster():
     """A cluster of one node, where the keys of a script must lie in one slot."""
-    options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
+    options = ("--cluster-enabled", "yes", "--cluster-port", f"{machines.free_port()}")
     with (
         machines.directory_for("cluster") as path,
         machines.Redis(path, *options) as server,
@@ -335,6 +335,14 @@ def test_a_child_has_connections_of_its_own(store, client):
         # Its end has not ended what its parent holds.
         assert client.exists(LEASE)
     assert number() == mine
+
+
+def test_a_child_frees_nothing(store, client):
+    """Which leaves what its parent was amid, as an exception there would."""
+    attempt = store.lock(ID, timeout=0)
+    with attempt:
+        assert in_child(lambda: attempt.__exit__(None, None, None)) == ""
+        assert client.exists(LEASE)
 
 
 def test_threads_share_a_store(store):
