@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.stores.address import place_of
+from oauth_auth.stores.idle import Idle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +61,7 @@ class RedisServer:
         self._name: str | None = None
         self._speaks_tls: Final = _speaks_tls(source, is_url=is_url)
         self._client: Any = None
+        self._unused: Final = Idle(self._close_idle)
 
     @classmethod
     def at(cls, source: SecretSource) -> RedisServer:
@@ -142,7 +144,11 @@ class RedisServer:
             return self._source
         if self._client is None:
             self._client = _client(self._source)
+        self._unused.touch()
         return self._client
+
+    def _close_idle(self) -> None:
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
     @contextlib.contextmanager
     def _translating(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from oauth_auth import errors
-from oauth_auth.stores import postgres_rows, postgres_server
+from oauth_auth.stores import idle, postgres_rows
 from oauth_auth.stores.keys import new_key
 from oauth_auth.stores.postgres import PostgresStore
 from oauth_auth.testing.store_contract import StoreContract
@@ -357,7 +357,7 @@ class TestConnections:
 
     def test_none_is_kept_that_nobody_uses(self, store, database, monkeypatch):
         """Thousands of workers renew now and then, and a server has a few hundred."""
-        monkeypatch.setattr(postgres_server, "_IDLE_SECONDS", 0.05)
+        monkeypatch.setattr(idle, "IDLE_SECONDS", 0.05)
         save(store, a_record(1))
         others = (
             "SELECT count(*) FROM pg_stat_activity "
