@@ -128,6 +128,7 @@ def test_servers_restart_and_networks_are_cut(
 class TestStandingStill:
     """A holder that stands still while its answer is on the way."""
 
+    @LONG
     @pytest.mark.parametrize("rotation", ["strict", "grace"])
     def test_within_its_time(self, backend, oauth_server_factory, tmp_path, rotation):
         """Nobody takes over, and all get its new token. M21."""

@@ -239,6 +239,40 @@ def test_a_logout_is_not_undone_by_memory(auth, server, backend, grant):
         auth.renew()
 
 
+def test_a_logout_that_was_just_made_is_not_undone(backend, server, grant):
+    """Not by one who was about to write back when it was made."""
+    worker, other = (Worker(backend, grant, server) for _ in range(2))
+    worker.token()
+    source = worker.auth._resolved()
+    put_back = backend.put_back(source.record_id)
+    for _ in range(3):
+        worker.auth.renew()
+    put_back()
+    lock = source.store.lock
+
+    def log_out_first(*args, **kwargs):
+        source.store.lock = lock
+        with other.auth._store.lock(source.record_id, timeout=1) as transaction:
+            record = transaction.read()
+            transaction.save(record.succeed(token=None, logged_out=True))
+        return lock(*args, **kwargs)
+
+    source.store.lock = log_out_first
+    with pytest.raises(errors.LoginRequired):
+        worker.auth.renew()
+    assert backend.kind(backend.url).read(source.record_id).logged_out
+
+
+def test_connections_that_were_cut_are_made_anew(backend, wire):
+    """Whoever finds one asks again at once, and nobody notices."""
+    store = backend.kind(backend.address(wire.port))
+    for generation in (1, 2, 3):
+        with store.lock("r", timeout=0) as transaction:
+            transaction.save(a_record(generation))
+        wire.mend()
+    assert store.read("r") == a_record(3)
+
+
 def test_async_callers_do_not_block_their_loop(auth, wire, server):
     """Others of its tasks go on while the records' server says nothing."""
     auth.token()
