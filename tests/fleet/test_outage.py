@@ -9,6 +9,7 @@ import pytest
 
 from oauth_auth import ClientCredentials, OAuthAuth, RefreshToken, errors, renewal, turn
 from oauth_auth.stores import postgres_rows, redis_rows
+from oauth_auth.stores.shared import SharedStore
 from oauth_auth.testing.store_tools import a_record
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 from tests.faults.clock import Clock
@@ -261,6 +262,27 @@ def test_a_logout_that_was_just_made_is_not_undone(backend, server, grant):
     with pytest.raises(errors.LoginRequired):
         worker.auth.renew()
     assert backend.kind(backend.url).read(source.record_id).logged_out
+
+
+def test_a_seed_is_found_without_reading_all_records(
+    auth, backend, server, monkeypatch
+):
+    """There may be 100,000 of them; the one it may belong to is looked up."""
+    auth.token()
+    record_id = auth._resolved().record_id
+    store = backend.kind(backend.url)
+    record = store.read(record_id)
+    store._rows.drop_claim(record.claims[-1])  # its writer died before it was written
+    monkeypatch.delattr(SharedStore, "records")
+    for refresh_token, known in (
+        (record.token.refresh_token, True),
+        (server.seed(), False),
+    ):
+        seed = RefreshToken(
+            token_endpoint=TOKEN_ENDPOINT, client_id="app", refresh_token=refresh_token
+        )
+        found = OAuthAuth(seed, store=store, http=server.http)._resolved().record_id
+        assert (found == record_id) is known
 
 
 def test_connections_that_were_cut_are_made_anew(backend, wire):
