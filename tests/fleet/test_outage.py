@@ -1,6 +1,7 @@
 """The records' server is away, was put back, or is cut off amid a renewal."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 
@@ -251,14 +252,16 @@ def test_a_logout_that_was_just_made_is_not_undone(backend, server, grant):
     put_back()
     lock = source.store.lock
 
-    def log_out_first(*args, **kwargs):
-        source.store.lock = lock
-        with other.auth._store.lock(source.record_id, timeout=1) as transaction:
-            record = transaction.read()
-            transaction.save(record.succeed(token=None, logged_out=True))
-        return lock(*args, **kwargs)
+    @contextlib.contextmanager
+    def after_a_logout(record_id, *, timeout):
+        if timeout == 0:  # the renewal's own
+            with other.auth._store.lock(record_id, timeout=1) as transaction:
+                record = transaction.read()
+                transaction.save(record.succeed(token=None, logged_out=True))
+        with lock(record_id, timeout=timeout) as transaction:
+            yield transaction
 
-    source.store.lock = log_out_first
+    source.store.lock = after_a_logout
     with pytest.raises(errors.LoginRequired):
         worker.auth.renew()
     assert backend.kind(backend.url).read(source.record_id).logged_out
