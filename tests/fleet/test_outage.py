@@ -54,7 +54,7 @@ def wire(backend):
 def auth(backend, wire, grant, server):
     """A login whose records are at the other end of the wire."""
     store = backend.kind(backend.address(wire.port))
-    return OAuthAuth(grant, store=store, http=server.http, timeout=1.0)
+    return OAuthAuth(grant, store=store, http=server.http, timeout=2.0)
 
 
 def test_a_fresh_token_needs_no_store(auth, wire, server):
@@ -137,7 +137,7 @@ def test_the_connection_is_lost_amid_the_request(
 def test_nobody_takes_over_while_the_answer_may_come(auth, server, backend, grant):
     """A holder whose connections are lost goes on, and its successor waits for it."""
     old = auth.token()
-    other = Worker(backend, grant, server, timeout=1.0).forget()
+    other = Worker(backend, grant, server).forget()
     found = []
     waiter = threading.Thread(target=lambda: found.append(other.auth.renew()))
 

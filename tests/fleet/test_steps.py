@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from oauth_auth import RefreshToken, errors, turn
+from oauth_auth import RefreshToken, errors, renewal, turn
 from oauth_auth.stores import postgres_rows, redis_rows
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 from tests.faults.logins import settle
@@ -15,6 +15,7 @@ from tests.fleet.steps import FAULTS, Worker
 def quick(monkeypatch):
     """Nobody is waited for any longer than a test needs."""
     monkeypatch.setattr(turn, "SAVE_SECONDS", 0.1)
+    monkeypatch.setattr(renewal, "_OUTAGE_SECONDS", 0.2)
     monkeypatch.setattr(redis_rows, "LEASE_SECONDS", 0.3)
     monkeypatch.setattr(postgres_rows, "SETTLE_SECONDS", 0.1)
 
