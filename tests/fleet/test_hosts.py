@@ -106,7 +106,8 @@ def test_holders_are_killed_and_paused(
     assert newest(server) in outcome.kept
 
 
-@pytest.mark.parametrize("expiries", [5, pytest.param(50, marks=LONG)])
+@LONG
+@pytest.mark.parametrize("expiries", [5, 50])
 def test_servers_restart_and_networks_are_cut(
     own, far, oauth_server_factory, tmp_path, expiries
 ):
