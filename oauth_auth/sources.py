@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from oauth_auth.renewal import TokenSource
@@ -9,7 +10,7 @@ from oauth_auth.renewal import TokenSource
 if TYPE_CHECKING:
     from oauth_auth.stores.base import TokenStore
 
-__all__ = ["source_of"]
+__all__ = ["has_fresh", "source_of"]
 
 #: How many records' tokens are kept in memory.
 _KEPT: Final = 8192
@@ -26,6 +27,13 @@ def source_of(store: TokenStore, record_id: str) -> TokenSource:
             _forget_idle_sources()
         source = _sources.setdefault(key, TokenSource(store, record_id))
     return source
+
+
+def has_fresh(store: TokenStore, record_id: str) -> bool:
+    """Whether this process has a token of a record that no one need look for."""
+    source = _sources.get((store, record_id))
+    held = source and source.held
+    return held is not None and not held.rejected and time.time() < held.fresh_until
 
 
 def _forget_idle_sources() -> None:

@@ -17,7 +17,7 @@ from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origins_of
 from oauth_auth.renewal import Terms
 from oauth_auth.seed import find_place
-from oauth_auth.sources import source_of
+from oauth_auth.sources import has_fresh, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -148,6 +148,7 @@ class TokenAuth:
         self._on_token: Final = on_token
         self._interactive: Final = interactive
         self._source: TokenSource | None = None
+        self._identifier: Identifier | None = None
         self._place: Place | None = None
         self._terms: dict[str | None, Terms] = {}
         self._announced: Held | None = None
@@ -288,8 +289,9 @@ class TokenAuth:
         """Return the source of this grant's tokens; the store is asked only once."""
         if self._source is None:
             identifier = _identifier_of(self._store, self._grant)
+            self._identifier = identifier
             self._place = find_place(
-                self._store, identifier, self._grant, self._account
+                self._store, identifier, self._grant, self._account, has_fresh
             )
             self._source = source_of(self._store, self._place.record_id)
             if not identifier.kept:
@@ -308,11 +310,13 @@ class TokenAuth:
         terms = self._terms.get(library)
         if terms is None:
             self._resolved()
-            assert self._place is not None  # noqa: S101  # _resolved has set it
+            # _resolved has set both
+            assert self._identifier is not None  # noqa: S101
+            assert self._place is not None  # noqa: S101
             terms = self._terms[library] = Terms(
                 grant=self._grant,
                 reach=Reach(library or self._library, self._http, self._timeout),
-                identifier=_identifier_of(self._store, self._grant),
+                identifier=self._identifier,
                 leeway=self._leeway,
                 background=self._background,
                 account=self._account,

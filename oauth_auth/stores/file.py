@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["FileStore"]
 
 _NAME: Final = re.compile(r"[a-z0-9-]{1,80}")
+#: How many stores' paths one process remembers.
+_KNOWN_KEPT: Final = 256
 #: Files in ``records/`` that no key is needed for.
 _UNSEALED: Final = re.compile(r".*(\.lock|\.corrupt-\d+)")
 
@@ -68,9 +70,7 @@ class FileStore:
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, keys: Keys = None
     ) -> None:
-        self.path: Final = Path(path).absolute() if path else default_path()
-        self._records: Final = self.path / "records"
-        self._claims: Final = self.path / "claims"
+        self.path, self._records, self._claims = _directories(path or default_path())
         key_file = KeyFile(self.path, self._holds_sealed)
         self._sealer: Final = Sealer(KeyChain(keys, key_file))
 
@@ -193,6 +193,26 @@ class FileStore:
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self
+
+
+#: By the path as text. A store may be made for every request, and putting three paths
+#: together takes as long as all else.
+_known: dict[str, tuple[Path, Path, Path]] = {}
+
+
+def _directories(path: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
+    """Return a store's directory, and those of its records and its claims."""
+    text = os.fspath(path)
+    found = _known.get(text)
+    if found is None:
+        whole = Path(text).absolute()
+        found = whole, whole / "records", whole / "claims"
+        # What a relative path means depends on the working directory.
+        if str(whole) == text:
+            if len(_known) >= _KNOWN_KEPT:
+                _known.clear()
+            _known[text] = found
+    return found
 
 
 def default_path() -> Path:
