@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from oauth_auth.quoting import quoted
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ _ENDPOINTS: Final = (
     "registration_endpoint",
     "jwks_uri",
 )
-#: Up to the last "@": a password may hold one, or a slash that should be encoded.
-_USERINFO: Final = re.compile(r"//.*@", re.DOTALL)
 
 
 @final
@@ -249,7 +246,10 @@ def shown(url: object) -> str:
     Args:
         url: Anything; it may come from a server's metadata.
     """
-    return quoted(Secret(_USERINFO.sub("//***@", repr(url))), ())
+    from oauth_auth.quoting import quoted  # errors only
+
+    # Up to the last "@": a password may hold one, or a slash that should be encoded.
+    return quoted(Secret(re.sub(r"(?s)//.*@", "//***@", repr(url))), ())
 
 
 def is_loopback(host: str) -> bool:
