@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from oauth_auth import FileStore, RefreshToken, Token
 from oauth_auth.http_clients.requests import RequestsAuth
 
+ROOT = Path(__file__).parents[1]
 REFRESH_TOKEN = "rt-start"
 TOKEN_ENDPOINT = "https://auth.test/token"
 
@@ -99,6 +101,7 @@ def loaded(program, *arguments):
         capture_output=True,
         text=True,
         check=True,
+        cwd=ROOT,
         env={k: v for k, v in os.environ.items() if not k.startswith("OAUTH_AUTH_")},
     )
     return set(json.loads(process.stdout))
@@ -155,3 +158,26 @@ def test_what_the_first_token_adds(store):
     own = {name for name in added if name.partition(".")[0] == "oauth_auth"}
     assert own == IMPORTED | OF_LIBRARY["requests"] | FIRST_TOKEN
     assert LATER.isdisjoint(added)
+
+
+RENEWAL = """
+import json, sys
+from oauth_auth import FileStore, RefreshToken
+from oauth_auth.http_clients.requests import RequestsAuth
+from tests.fake_server import TOKEN_ENDPOINT, FakeServer
+server = FakeServer()
+grant = RefreshToken(
+    token_endpoint=TOKEN_ENDPOINT, client_id="app", refresh_token=server.seed()
+)
+spent = set()
+server.script = [lambda form: spent.update(sys.modules)]
+RequestsAuth(grant, store=FileStore(sys.argv[1]), http=server.http).token()
+assert "oauth_auth.turn" in spent
+print(json.dumps(sorted(set(sys.modules) - spent)))
+"""
+
+
+def test_nothing_is_loaded_once_a_refresh_token_is_spent(tmp_path):
+    """What the answer and its save need is there: an import may fail. Law 2."""
+    added = loaded(RENEWAL, tmp_path / "store")
+    assert not [name for name in added if name.startswith(("oauth_auth", "crypto"))]

@@ -75,6 +75,7 @@ class FileStore:
         self, path: str | os.PathLike[str] | None = None, *, keys: Keys = None
     ) -> None:
         self.path, self._records, self._claims = _directories(path or default_path())
+        self._hash: Final = hash(self.path)
         key_file = KeyFile(self.path, self._holds_sealed)
         self._sealer: Final = Sealer(KeyChain(keys, key_file))
 
@@ -181,7 +182,7 @@ class FileStore:
         )
 
     def __hash__(self) -> int:
-        return hash(self.path)
+        return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._sealer.chain.given_literally:
