@@ -225,7 +225,7 @@ def check_url(url: str, name: str, *, allow_http: bool = False) -> SplitResult:
         raise _configuration_error(
             f"{name} has control characters in it: {shown(url)}; take them out"
         )
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         raise _configuration_error(
             f"{name} at {shown(host)} has a user name or password in it; "
             "client credentials never go into a URL (RFC 6749 section 2.3.1)"

@@ -181,3 +181,32 @@ def test_nothing_is_loaded_once_a_refresh_token_is_spent(tmp_path):
     """What the answer and its save need is there: an import may fail. Law 2."""
     added = loaded(RENEWAL, tmp_path / "store")
     assert not [name for name in added if name.startswith(("oauth_auth", "crypto"))]
+
+
+ON_A_LOOP = """
+import json, sys, threading
+import anyio
+from oauth_auth import ClientCredentials, MemoryStore
+from oauth_auth.http_clients.httpx import HttpxAuth
+from tests.fake_server import TOKEN_ENDPOINT, FakeServer
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("oauth_auth.sources", "oauth_auth.turn"):
+            assert threading.current_thread() is not threading.main_thread()
+            seen.append(name)
+
+seen = []
+sys.meta_path.insert(0, Watch())
+grant = ClientCredentials(
+    token_endpoint=TOKEN_ENDPOINT, client_id="m", client_secret="s3cr3t"
+)
+auth = HttpxAuth(grant, store=MemoryStore(), http=FakeServer().http)
+anyio.run(auth.atoken)
+print(json.dumps(seen))
+"""
+
+
+def test_an_event_loop_does_not_wait_for_what_is_loaded():
+    """What takes milliseconds to import is imported on another thread."""
+    assert loaded(ON_A_LOOP) == {"oauth_auth.sources", "oauth_auth.turn"}
