@@ -82,11 +82,11 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _open(place: Place) -> None:
     """Do what a new process does to say how a login stands."""
-    from oauth_auth import sources, token_auth
+    from oauth_auth import sources
 
     # As in a process that has not seen the store.
     sources._sources.clear()
-    token_auth._identifiers.clear()
+    sources._identifiers.clear()
     auth = OursRequests().auth(place)
     if auth._resolved().look() is None:
         raise RuntimeError("the login is not there")

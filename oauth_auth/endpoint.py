@@ -23,19 +23,18 @@ from oauth_auth.refusal import LATER, is_redirect, is_success, redirect_host
 from oauth_auth.secret import SecretSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from oauth_auth.grants.base import Grant
     from oauth_auth.identity import Identifier
     from oauth_auth.message import Response
+    from oauth_auth.reach import Reach
     from oauth_auth.server import AuthorizationServer
     from oauth_auth.stores.base import TokenStore
     from oauth_auth.token import Token
-    from oauth_auth.transport import HttpOptions
 
 __all__ = [
     "AuthenticatedRequest",
-    "Reach",
     "TokenRequest",
     "authenticated_request",
     "find_metadata",
@@ -51,28 +50,6 @@ _OK: Final = 200
 
 _log = logging.getLogger("oauth_auth")
 _found: dict[tuple[TokenStore, str], tuple[float, Mapping[str, Any]]] = {}
-
-
-class Reach(NamedTuple):
-    """How to reach an authorization server."""
-
-    #: The HTTP library to use: "requests", "httpx" or "httpx2"; None for any.
-    library: str | None
-    http: HttpOptions | Callable[[], object] | None
-    #: Seconds for one exchange, from name lookup to the last byte.
-    timeout: float
-
-    def exchange(self, request: Request) -> Response:
-        """Send a request and return the response.
-
-        Raises:
-            EndpointUnreachable: No usable answer came.
-        """
-        from oauth_auth.transport import exchange
-
-        return exchange(
-            request, library=self.library, http=self.http, timeout=self.timeout
-        )
 
 
 class TokenRequest:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = ["admit", "brief", "flight", "importing"]
 
@@ -41,6 +42,7 @@ _LOOK: Final = 0.0005
 #: The file name in the frames of Python's import system.
 _IMPORT_SYSTEM: Final = "<frozen importlib._bootstrap>"
 _PACKAGE: Final = __name__.partition(".")[0]
+_NOTHING: Final = contextlib.nullcontext()
 
 
 def _gone(thread: threading.Thread) -> bool:
@@ -143,18 +145,13 @@ def flight() -> Iterator[None]:
             mine.leaving = True
 
 
-@contextlib.contextmanager
-def importing(module: str) -> Iterator[None]:
+def importing(module: str) -> AbstractContextManager[None]:
     """Import a module that takes long, not amid a fork.
 
     What is imported without this is seen while it is under way, but may begin just as
     a process forks.
     """
-    if module in sys.modules:
-        yield
-        return
-    with brief():
-        yield
+    return _NOTHING if module in sys.modules else brief()
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import contextlib
 import hmac
 import json
 import logging
+import marshal
 import os
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -34,6 +35,14 @@ _COPY: Final = "id-key-copy"
 #: Only a holder of the id key's lock asks for that of the copy.
 _LOCK_SECONDS: Final = 5.0
 _DIGITS: Final = 40
+#: What a record id is made of as it is; everything else is a secret.
+_PLAIN: Final = (str, list, dict)
+#: How many configurations' ids are remembered.
+_IDS_KEPT: Final = 1024
+#: In this format of marshal equal values are equal bytes, and no others are.
+_MARSHAL: Final = 2
+#: Made once, since an encoder for every text takes as long as the text.
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @final
@@ -45,11 +54,17 @@ class Identifier:
         kept: Whether the key is in the store, so that other processes share the ids.
     """
 
-    __slots__ = ("_key", "kept")
+    __slots__ = ("_ids", "_key", "_record", "_secret", "kept")
 
     def __init__(self, key: Secret, *, kept: bool) -> None:
         self._key: Final = key
         self.kept: Final = kept
+        # Copying a hash that has the key in it is faster than beginning another.
+        self._record: Final = _begun(key, b"record")
+        self._secret: Final = _begun(key, b"secret")
+        #: By the inputs, in which secrets are fingerprints. Objects are made for every
+        #: request, and the id takes longer than all the rest.
+        self._ids: Final[dict[bytes, str]] = {}
 
     @classmethod
     def of(cls, store: TokenStore) -> Identifier:
@@ -100,29 +115,39 @@ class Identifier:
                 that a new kind of input changes no id until it is used.
         """
         plain = {
-            name: value
-            if isinstance(value, str | list | dict)
-            else self.fingerprint(value)
+            name: value if isinstance(value, _PLAIN) else self.fingerprint(value)
             for name, value in inputs.items()
             if value
         }
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-        return self._hash(b"record", Secret(text))
+        try:
+            key = marshal.dumps(plain, _MARSHAL)
+        except ValueError:  # a text or list of a class of the caller's own
+            return self._record_id(plain)
+        record_id = self._ids.get(key)
+        if record_id is None:
+            record_id = self._record_id(plain)
+            if len(self._ids) >= _IDS_KEPT:
+                self._ids.clear()
+            self._ids[key] = record_id
+        return record_id
+
+    def _record_id(self, plain: Mapping[str, Any]) -> str:
+        return _finished(self._record, Secret(_canonical(plain)))
 
     def fingerprint(self, secret: SecretSource) -> str:
         """Return a keyed hash by which a secret can be recognised again."""
-        return self._hash(b"secret", secret)
+        return _finished(self._secret, secret)
 
-    def _hash(self, purpose: bytes, text: SecretSource) -> str:
-        digest = hmac.digest(
-            base64.b64decode(self._key.reveal()),
-            purpose
-            + b"\0"
-            # A variable with odd bytes in it reads as half surrogates, and is a secret.
-            + text.reveal().encode("utf-8", "surrogatepass"),
-            "sha256",
-        )
-        return digest.hex()[:_DIGITS]
+
+def _begun(key: Secret, purpose: bytes) -> hmac.HMAC:
+    return hmac.new(base64.b64decode(key.reveal()), purpose + b"\0", "sha256")
+
+
+def _finished(begun: hmac.HMAC, text: SecretSource) -> str:
+    digest = begun.copy()
+    # A variable with odd bytes in it reads as half surrogates, and is a secret.
+    digest.update(text.reveal().encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:_DIGITS]
 
 
 def _without_remedy(error: Exception) -> str:

@@ -11,8 +11,8 @@ from oauth_auth.refusal import Refusal, is_success
 
 if TYPE_CHECKING:
     from oauth_auth.answer import Members
-    from oauth_auth.endpoint import Reach
     from oauth_auth.grants.base import Grant
+    from oauth_auth.reach import Reach
     from oauth_auth.secret import Secret
     from oauth_auth.server import AuthorizationServer
     from oauth_auth.token import Token

@@ -12,7 +12,7 @@ from oauth_auth.message import Request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oauth_auth.endpoint import Reach
+    from oauth_auth.reach import Reach
     from oauth_auth.server import AuthorizationServer
 
 __all__ = ["fetch_jwks"]

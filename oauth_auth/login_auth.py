@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from oauth_auth.endpoint import find_metadata, revoke
-from oauth_auth.grants.authorization_code import AuthorizationCode
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret, as_source
-from oauth_auth.stores.base import replaceable
 from oauth_auth.token_auth import TokenAuth, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from oauth_auth.grants.authorization_code import AuthorizationCode
     from oauth_auth.held import Held
     from oauth_auth.login.pending import PendingLogin
     from oauth_auth.login.waiting import Waiting
@@ -234,6 +232,8 @@ class LoginAuth(TokenAuth):
         return held.token
 
     def _code_grant(self) -> AuthorizationCode:
+        from oauth_auth.grants.authorization_code import AuthorizationCode
+
         grant = self._grant
         if not isinstance(grant, AuthorizationCode):
             raise errors.ConfigurationError(
@@ -256,6 +256,8 @@ class LoginAuth(TokenAuth):
 
     def _ended(self, *, revoking: bool) -> Exception | None:
         """Delete the token here; return why the server could not be told."""
+        from oauth_auth.stores.base import replaceable
+
         source = self._resolved()
         terms = self._terms_for(None)
         failure: Exception | None = None
@@ -272,6 +274,8 @@ class LoginAuth(TokenAuth):
         return failure
 
     def _revoked(self, terms: Terms, token: Token) -> Exception | None:
+        from oauth_auth.endpoint import find_metadata, revoke
+
         try:
             server = find_metadata(
                 self._grant.server, self._store, terms.identifier, terms.reach

@@ -19,9 +19,10 @@ __all__ = ["Origins", "origin_of", "origins_of"]
 _PORTS: Final = {"https": 443, "http": 80}
 #: URL prefixes whose decision is remembered; more are decided anew each time.
 _REMEMBERED: Final = 256
-#: An origin up to the second label of its host. A URL's own asterisk is no label.
-_FIRST_LABEL: Final = re.compile(r"https://[a-z0-9_-]+\.")
-_WILDCARD: Final = re.compile(r"(?i:https)://\*\.([^@*\\]+)")
+#: An origin up to the second label of its host. A URL's own asterisk is no label. Most
+#: programs have no wildcards, and need not wait until this is compiled.
+_FIRST_LABEL: Final = r"https://[a-z0-9_-]+\."
+_WILDCARD: Final = r"(?i:https)://\*\.([^@*\\]+)"
 _log = logging.getLogger("oauth_auth")
 #: What was said once; objects come and go with every call.
 _said: set[tuple[frozenset[str], str]] = set()
@@ -174,13 +175,13 @@ def _say_once(allowed: frozenset[str], origin: str) -> None:
 
 def _wildcard_of(origin: str) -> str | None:
     """Return the wildcard that an origin falls under, with its first label replaced."""
-    found = _FIRST_LABEL.match(origin)
+    found = re.match(_FIRST_LABEL, origin)
     return f"https://*.{origin[found.end() :]}" if found else None
 
 
 def _wildcard(url: str) -> str:
     """Return a wildcard as `_wildcard_of` makes it, or an empty text if it is none."""
-    found = _WILDCARD.fullmatch(url)
+    found = re.fullmatch(_WILDCARD, url)
     # Through `origin_of`, for letters of any alphabet and the default port.
     origin = origin_of(f"https://{found[1]}") if found else ""
     host = origin.removeprefix("https://").partition(":")[0]

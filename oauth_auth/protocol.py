@@ -74,6 +74,16 @@ class Verdict(enum.Enum):
     #: Renew or adopt for the requests to come; this one cannot be sent again.
     RENEW_ONLY = "renew only"
 
+    @property
+    def helps(self) -> bool:
+        """Whether another token is worth having."""
+        return self is not Verdict.RETURN
+
+    @property
+    def repeats(self) -> bool:
+        """Whether this request is sent once more."""
+        return self in (Verdict.ADOPT, Verdict.RENEW)
+
 
 def settled(source: SecretSource, name: str) -> Secret:
     """Read a secret once, and make sure that it can be sent.

@@ -23,20 +23,18 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, final
 
-from oauth_auth import flight
-from oauth_auth.endpoint import TokenRequest, find_metadata
+from oauth_auth import flight, forking
 from oauth_auth.held import Held
 from oauth_auth.lazy_errors import errors
 from oauth_auth.rejections import Rejections
-from oauth_auth.stores.base import PATIENT_SECONDS, Record, holder_of
-from oauth_auth.turn import SAVE_SECONDS, Turn, hold
+from oauth_auth.stores.base import PATIENT_SECONDS, SAVE_SECONDS, Record, holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from oauth_auth.endpoint import Reach
     from oauth_auth.grants.base import Grant
     from oauth_auth.identity import Identifier
+    from oauth_auth.reach import Reach
     from oauth_auth.stores.base import Mark, TokenStore
 
 __all__ = ["Terms", "TokenSource"]
@@ -342,6 +340,10 @@ class TokenSource:
                     held = self._consult(terms, rejected, renewing=True)
                     if held is not None:
                         return held
+                    # Here, since a program that starts finds a token nearly always. All
+                    # that a turn needs is loaded with it, before anything is spent.
+                    with forking.importing("oauth_auth.turn"):
+                        from oauth_auth.turn import Turn
                     with attempt as transaction:
                         return Turn(self, terms, rejected, under_way, transaction).run()
                 except (errors.StoreLocked, errors.StoreUnreachable) as error:
@@ -379,6 +381,8 @@ class TokenSource:
 
     def _renew_in_memory(self, terms: Terms, rejected: Held | None) -> Held:
         """Get a token that nobody has to log in for, without the store."""
+        from oauth_auth.endpoint import TokenRequest, find_metadata  # loaded with turn
+
         generation = self.held.generation if self.held else 0
         held = self._good(terms, rejected)
         if held is not None:
@@ -409,6 +413,8 @@ class TokenSource:
         return held
 
     def _hold(self, error: Any, generation: int) -> None:
+        from oauth_auth.turn import hold
+
         self.mark = hold(error, self.mark, generation, None)
         self._be_quiet(error)
 

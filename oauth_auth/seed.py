@@ -3,6 +3,10 @@
 The store keeps *claims*: the fingerprints of every seed and refresh token of a record.
 A seed is looked up there first, so that a script which saved an old refresh token and
 starts again goes on with the newest one, and a spent token never seeds again.
+
+A process remembers where a seed led to, and does not look it up again as long as it has
+a fresh token from there. An object that was made before would hand out that token too,
+whatever has become of the claim and the record meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from oauth_auth.lazy_errors import errors
 from oauth_auth.stores.base import Record, replaceable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oauth_auth.grants.base import Grant
     from oauth_auth.identity import Identifier
     from oauth_auth.stores.base import TokenStore
@@ -26,6 +32,11 @@ __all__ = ["Place", "find_place"]
 _log = logging.getLogger("oauth_auth")
 #: Planting waits for a worker that is renewing the same record, in seconds.
 _LOCK_SECONDS: Final = 30.0
+#: How many seeds' places one process remembers.
+_KEPT: Final = 8192
+#: By store, configuration, which the account is a part of, and fingerprint. Threads and
+#: forks need no lock here: whoever finds nothing looks the seed up.
+_remembered: dict[tuple[TokenStore, str, str], str] = {}
 
 
 class Place(NamedTuple):
@@ -37,9 +48,20 @@ class Place(NamedTuple):
 
 
 def find_place(
-    store: TokenStore, identifier: Identifier, grant: Grant, account: str | None
+    store: TokenStore,
+    identifier: Identifier,
+    grant: Grant,
+    account: str | None,
+    has_fresh: Callable[[TokenStore, str], bool],
 ) -> Place:
     """Return a grant's record id; a seed that is new to the store is planted first.
+
+    Args:
+        store: Where its record is.
+        identifier: The store's.
+        grant: What the caller has.
+        account: Whose record it is to be.
+        has_fresh: Whether this process has a fresh token of a record at hand.
 
     Raises:
         ConfigurationError: The seed belongs to a record of another configuration.
@@ -52,31 +74,49 @@ def find_place(
     secret = seed._refresh_token
     assert secret is not None  # noqa: S101  # the grant checks
     fingerprint = identifier.fingerprint(secret)
+    key = store, configuration, fingerprint
+    record_id = _remembered.get(key)
+    if record_id is None or not has_fresh(store, record_id):
+        seeded = Record(
+            token=seed,
+            configuration=configuration,
+            about=grant.about(account),
+            claims=(fingerprint,),
+        )
+        record_id = _looked_up(store, identifier, grant, account, seeded)
+        if len(_remembered) >= _KEPT:
+            _remembered.clear()
+        _remembered[key] = record_id
+    return Place(record_id, configuration)
+
+
+def _looked_up(
+    store: TokenStore,
+    identifier: Identifier,
+    grant: RefreshToken,
+    account: str | None,
+    seeded: Record,
+) -> str:
+    """Return the id of a seed's record, which it begins if it is new."""
+    fingerprint = seeded.claims[-1]
     known = store.claim(fingerprint, seed=True)
     record_id = known or store.claim(fingerprint) or _claimed_inside(store, fingerprint)
     if record_id is not None:
         record = store.read(record_id)
         if record is not None:
-            _check_configuration(record, configuration, grant, account)
+            _check_configuration(record, seeded.configuration, grant, account)
             if known is None:
                 _remember(store, fingerprint, record_id)
-            return Place(record_id, configuration)
-    record_id = configuration
+            return record_id
+    record_id = seeded.configuration
     if account is None:
+        assert seeded.token is not None  # noqa: S101  # it is the seed
         # Two people's seeds under one client must never share a record.
-        record_id = identifier.record_id({**grant.inputs(None), "seed": secret})
-    _plant(
-        store,
-        record_id,
-        Record(
-            token=seed,
-            configuration=configuration,
-            about=grant.about(account),
-            claims=(fingerprint,),
-        ),
-        own=account is None,
-    )
-    return Place(record_id, configuration)
+        record_id = identifier.record_id(
+            {**grant.inputs(None), "seed": seeded.token._refresh_token}
+        )
+    _plant(store, record_id, seeded, own=account is None)
+    return record_id
 
 
 def _remember(store: TokenStore, fingerprint: str, record_id: str) -> None:

@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from oauth_auth.quoting import quoted
 from oauth_auth.secret import Secret
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ _ENDPOINTS: Final = (
     "registration_endpoint",
     "jwks_uri",
 )
-#: Up to the last "@": a password may hold one, or a slash that should be encoded.
-_USERINFO: Final = re.compile(r"//.*@", re.DOTALL)
 
 
 @final
@@ -228,7 +225,7 @@ def check_url(url: str, name: str, *, allow_http: bool = False) -> SplitResult:
         raise _configuration_error(
             f"{name} has control characters in it: {shown(url)}; take them out"
         )
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         raise _configuration_error(
             f"{name} at {shown(host)} has a user name or password in it; "
             "client credentials never go into a URL (RFC 6749 section 2.3.1)"
@@ -249,7 +246,10 @@ def shown(url: object) -> str:
     Args:
         url: Anything; it may come from a server's metadata.
     """
-    return quoted(Secret(_USERINFO.sub("//***@", repr(url))), ())
+    from oauth_auth.quoting import quoted  # errors only
+
+    # Up to the last "@": a password may hold one, or a slash that should be encoded.
+    return quoted(Secret(re.sub(r"(?s)//.*@", "//***@", repr(url))), ())
 
 
 def is_loopback(host: str) -> bool:

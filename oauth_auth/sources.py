@@ -1,20 +1,62 @@
-"""This process's token sources: one per record, whoever asks."""
+"""This process's token sources, one per record, and which one settings mean."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import logging
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from oauth_auth.identity import Identifier
+from oauth_auth.lazy_errors import errors
 from oauth_auth.renewal import TokenSource
+from oauth_auth.seed import find_place
 
 if TYPE_CHECKING:
+    from oauth_auth.grants.base import Grant
     from oauth_auth.stores.base import TokenStore
 
-__all__ = ["source_of"]
+__all__ = ["Found", "find_source", "has_fresh", "knows", "source_of"]
 
 #: How many records' tokens are kept in memory.
 _KEPT: Final = 8192
+_IDENTIFIERS_KEPT: Final = 1024
+#: Seconds until a store that could not be reached is asked again.
+_OUTAGE_PAUSE: Final = 60.0
 
+_log = logging.getLogger("oauth_auth")
 _sources: dict[tuple[TokenStore, str], TokenSource] = {}
+_identifiers: dict[TokenStore, Identifier] = {}
+#: Stores that could not be reached, and when they are asked again (monotonic time).
+_ask_again: dict[TokenStore, float] = {}
+
+
+class Found(NamedTuple):
+    """Where the tokens of a grant come from."""
+
+    source: TokenSource
+    identifier: Identifier
+    #: The record id of the configuration without a seed.
+    configuration: str
+
+
+def find_source(store: TokenStore, grant: Grant, account: str | None) -> Found:
+    """Return the source of a grant's tokens; a seed that is new is planted first.
+
+    Raises:
+        ConfigurationError: The seed belongs to a record of another configuration.
+        TokenStoreError: The store cannot be used, and the grant needs it.
+    """
+    identifier = _identifier_of(store, grant)
+    place = find_place(store, identifier, grant, account, has_fresh)
+    source = source_of(store, place.record_id)
+    if not identifier.kept:
+        source.said.add("unwritable")  # _identifier_of has said it
+    return Found(source, identifier, place.configuration)
+
+
+def knows(store: TokenStore) -> bool:
+    """Whether a store was asked before, so that names of records cost no look at it."""
+    return store in _identifiers
 
 
 def source_of(store: TokenStore, record_id: str) -> TokenSource:
@@ -28,8 +70,43 @@ def source_of(store: TokenStore, record_id: str) -> TokenSource:
     return source
 
 
+def has_fresh(store: TokenStore, record_id: str) -> bool:
+    """Whether this process has a token of a record that no one need look for."""
+    source = _sources.get((store, record_id))
+    held = source and source.held
+    return held is not None and not held.rejected and time.time() < held.fresh_until
+
+
 def _forget_idle_sources() -> None:
     """Drop the older half; whoever still holds one goes on with it."""
     for key, source in list(_sources.items())[: _KEPT // 2]:
         if source.unsaved is None:
             _sources.pop(key, None)
+
+
+def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
+    identifier = _identifiers.get(store)
+    if identifier is None or not (identifier.kept or _still_away(store, grant)):
+        try:
+            found = Identifier.of(store)
+        except errors.StoreNotWritable as error:
+            if grant.needs_person:
+                raise
+            if isinstance(error, errors.StoreUnreachable):
+                _ask_again[store] = time.monotonic() + _OUTAGE_PAUSE
+            _log.warning("tokens are kept in memory only: %s", error)
+            found = identifier or Identifier.unkept()
+        if len(_identifiers) >= _IDENTIFIERS_KEPT:
+            _identifiers.clear()
+            _ask_again.clear()
+        if found.kept:
+            _identifiers[store] = found
+        identifier = _identifiers.setdefault(store, found)
+    return identifier
+
+
+def _still_away(store: TokenStore, grant: Grant) -> bool:
+    """Whether a store that could not be used is not worth another try."""
+    if grant.needs_person:
+        return False
+    return time.monotonic() < _ask_again.get(store, float("inf"))

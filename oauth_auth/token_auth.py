@@ -6,25 +6,21 @@
 from __future__ import annotations
 
 import logging
-import time
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
-from oauth_auth import sealed_pickle
-from oauth_auth.endpoint import Reach
+from oauth_auth import forking
 from oauth_auth.grants.base import Grant
-from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origins_of
-from oauth_auth.renewal import Terms
-from oauth_auth.seed import find_place
-from oauth_auth.sources import source_of
+from oauth_auth.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oauth_auth.held import Held
-    from oauth_auth.renewal import TokenSource
-    from oauth_auth.seed import Place
+    from oauth_auth.renewal import Terms, TokenSource
+    from oauth_auth.sources import Found
     from oauth_auth.stores.base import TokenStore
     from oauth_auth.token import Token
     from oauth_auth.transport import HttpOptions
@@ -35,12 +31,6 @@ _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
 #: Bounds of what one process remembers.
 _ANNOUNCED_KEPT: Final = 64
-_IDENTIFIERS_KEPT: Final = 1024
-_identifiers: dict[TokenStore, Identifier] = {}
-#: Stores that could not be reached, and when they are asked again (monotonic time).
-_ask_again: dict[TokenStore, float] = {}
-#: Seconds until then.
-_OUTAGE_PAUSE: Final = 60.0
 #: Threads of one event loop that read stores and finish logins at a time.
 _THREADS: Final = 64
 #: Seconds.
@@ -148,7 +138,7 @@ class TokenAuth:
         self._on_token: Final = on_token
         self._interactive: Final = interactive
         self._source: TokenSource | None = None
-        self._place: Place | None = None
+        self._found: Found | None = None
         self._terms: dict[str | None, Terms] = {}
         self._announced: Held | None = None
         self._announcing: dict[int, object] = {}
@@ -287,36 +277,43 @@ class TokenAuth:
     def _resolved(self) -> TokenSource:
         """Return the source of this grant's tokens; the store is asked only once."""
         if self._source is None:
-            identifier = _identifier_of(self._store, self._grant)
-            self._place = find_place(
-                self._store, identifier, self._grant, self._account
-            )
-            self._source = source_of(self._store, self._place.record_id)
-            if not identifier.kept:
-                self._source.said.add("unwritable")  # _identifier_of has said it
+            # Here, and not with every program that imports this: records, renewals and
+            # the rest of the machinery below are most of the package.
+            with forking.importing("oauth_auth.sources"):
+                from oauth_auth.sources import find_source
+
+            self._found = find_source(self._store, self._grant, self._account)
+            self._source = self._found.source
         return self._source
 
     async def _aresolved(self) -> TokenSource:
-        # Only what touches the disk is worth a thread.
-        if self._source is None and (
-            self._store not in _identifiers or self._grant.takes_time
-        ):
+        if self._source is None and self._resolving_takes_time():
             await in_thread(self._resolved)
         return self._resolved()
+
+    def _resolving_takes_time(self) -> bool:
+        """Whether it touches the disk, or loads much, and so is worth a thread."""
+        if self._grant.takes_time or "oauth_auth.sources" not in sys.modules:
+            return True
+        from oauth_auth.sources import knows
+
+        return not knows(self._store)
 
     def _terms_for(self, library: str | None) -> Terms:
         terms = self._terms.get(library)
         if terms is None:
             self._resolved()
-            assert self._place is not None  # noqa: S101  # _resolved has set it
+            from oauth_auth.renewal import Terms  # loaded by now
+
+            assert self._found is not None  # noqa: S101  # _resolved has set it
             terms = self._terms[library] = Terms(
                 grant=self._grant,
                 reach=Reach(library or self._library, self._http, self._timeout),
-                identifier=_identifier_of(self._store, self._grant),
+                identifier=self._found.identifier,
                 leeway=self._leeway,
                 background=self._background,
                 account=self._account,
-                configuration=self._place.configuration,
+                configuration=self._found.configuration,
             )
         return terms
 
@@ -382,6 +379,8 @@ class TokenAuth:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
+        from oauth_auth import sealed_pickle  # loads pickle, if anybody does
+
         grant: Grant | str = self._grant
         settings = self._settings()
         if self._profile is not None:
@@ -398,34 +397,6 @@ def _default_store() -> TokenStore:
     from oauth_auth.stores.places import own_store
 
     return own_store()
-
-
-def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
-    identifier = _identifiers.get(store)
-    if identifier is None or not (identifier.kept or _still_away(store, grant)):
-        try:
-            found = Identifier.of(store)
-        except errors.StoreNotWritable as error:
-            if grant.needs_person:
-                raise
-            if isinstance(error, errors.StoreUnreachable):
-                _ask_again[store] = time.monotonic() + _OUTAGE_PAUSE
-            _log.warning("tokens are kept in memory only: %s", error)
-            found = identifier or Identifier.unkept()
-        if len(_identifiers) >= _IDENTIFIERS_KEPT:
-            _identifiers.clear()
-            _ask_again.clear()
-        if found.kept:
-            _identifiers[store] = found
-        identifier = _identifiers.setdefault(store, found)
-    return identifier
-
-
-def _still_away(store: TokenStore, grant: Grant) -> bool:
-    """Whether a store that could not be used is not worth another try."""
-    if grant.needs_person:
-        return False
-    return time.monotonic() < _ask_again.get(store, float("inf"))
 
 
 async def in_thread(function: Callable[[], _Result]) -> _Result:

@@ -15,7 +15,7 @@ from oauth_auth.endpoint import TokenRequest, find_metadata
 from oauth_auth.held import fresh_until
 from oauth_auth.lazy_errors import errors
 from oauth_auth.protocol import Outcome
-from oauth_auth.stores.base import Journal, Mark, replaceable
+from oauth_auth.stores.base import SAVE_SECONDS, Journal, Mark, replaceable
 
 if TYPE_CHECKING:
     from oauth_auth.flight import Flight
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from oauth_auth.server import AuthorizationServer
     from oauth_auth.stores.base import Record, Transaction
 
-__all__ = ["SAVE_SECONDS", "Turn", "hold"]
+__all__ = ["Turn", "hold"]
 
-#: Room for saving beside the exchanges, in seconds.
-SAVE_SECONDS: Final = 10.0
 #: Holds after failures of the server or network double from 1 s up to this.
 _LONGEST_HOLD: Final = 30.0
 #: A hold after an answer that trying again soon will not change.

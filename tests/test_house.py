@@ -41,6 +41,7 @@ LAYERS = [
     "transport",
     "stores",
     "identity",
+    "reach",
     "endpoint",
     "jwks",
     "device_authorization",

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from oauth_auth import ClientCredentials, RefreshToken, errors
+from oauth_auth import ClientCredentials, RefreshToken, errors, identity
 from oauth_auth.identity import Identifier
+from oauth_auth.presented import FromCallable
 from oauth_auth.secret import FromEnv, FromFile, Secret
 from oauth_auth.server import AuthorizationServer
 from oauth_auth.stores.base import Record
@@ -153,6 +154,75 @@ class TestWhatCounts:
         )
         assert record_id(person()) == record_id(person(refresh_token="other"))
         assert record_id(person()) == record_id(person(refresh_scope="a"))
+
+
+class TestRemembered:
+    """An id is remembered, by all that it is made of."""
+
+    def test_it_is_made_once(self, monkeypatch):
+        """The second time costs no encoding."""
+        identifier = Identifier(ID_KEY, kept=True)
+        first = identifier.record_id(machine(extra={"x": "1"}).inputs("me"))
+        monkeypatch.setattr(identity, "_canonical", None)
+        assert first == identifier.record_id(machine(extra={"x": "1"}).inputs("me"))
+
+    @pytest.mark.parametrize("kind", ["variable", "file", "function"])
+    def test_a_secret_is_read_anew(self, kind, monkeypatch, tmp_path):
+        """Whoever does not know the secret of today does not get its token."""
+        file = tmp_path / "secret"
+        source = {
+            "variable": FromEnv("S3CRET"),
+            "file": FromFile(str(file)),
+            "function": FromCallable(file.read_text),
+        }[kind]
+        grant = machine(client_secret=source)
+        for value in ("one", "two", "one"):
+            file.write_text(value)
+            monkeypatch.setenv("S3CRET", value)
+            assert record_id(grant) == record_id(machine(client_secret=value))
+
+    def test_parameters_may_change(self):
+        """A grant's own dictionary is looked at each time."""
+        extra = {"x": "1"}
+        inputs = machine(extra=extra).inputs(None)
+        before = FIXED.record_id(inputs)
+        inputs["extra"]["x"] = "2"
+        assert FIXED.record_id(inputs) != before
+
+    def test_types_count(self):
+        """Numbers that are equal are not the same in a request."""
+        values = [1, 1.0, True, "1", [1], ["1"], None, "None"]
+        ids = [FIXED.record_id({"extra": {"x": value}}) for value in values]
+        assert len(set(ids)) == len(ids)
+
+    def test_a_text_that_shows_itself_otherwise_is_what_it_is(self):
+        """A class of the caller's own may hide its text, and is read all the same."""
+
+        class Hidden(str):
+            __slots__ = ()
+
+            def __repr__(self):
+                return "***"
+
+            __str__ = __repr__
+
+        ids = {FIXED.record_id({"account": Hidden(text)}) for text in ("a", "b")}
+        assert ids == {FIXED.record_id({"account": text}) for text in ("a", "b")}
+
+    def test_there_are_bounds(self, monkeypatch):
+        """A process that serves many accounts forgets some."""
+        monkeypatch.setattr(identity, "_IDS_KEPT", 4)
+        identifier = Identifier(ID_KEY, kept=True)
+        for number in range(10):
+            identifier.record_id({"account": str(number)})
+            assert len(identifier._ids) <= 4
+
+    def test_no_secret_is_in_what_is_remembered(self):
+        """The keys have fingerprints in place of secrets."""
+        identifier = Identifier(ID_KEY, kept=True)
+        identifier.record_id(machine(client_secret="Zq7-a-secret").inputs(None))
+        assert len(identifier._ids) == 1
+        assert b"Zq7-a-secret" not in b"".join(identifier._ids)
 
 
 class TestIdKey:

@@ -5,7 +5,6 @@ import time
 import pytest
 
 from oauth_auth import AuthorizationServer, ClientCredentials, HttpOptions, Token
-from oauth_auth.endpoint import Reach
 from oauth_auth.errors import (
     EndpointUnreachable,
     InvalidClientError,
@@ -13,6 +12,7 @@ from oauth_auth.errors import (
     TokenEndpointError,
 )
 from oauth_auth.introspection import introspect
+from oauth_auth.reach import Reach
 from oauth_auth.testing import TestingServer
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oauth_auth.grants.base import Grant
-from oauth_auth.protocol import merge_params
 
 if TYPE_CHECKING:
     from oauth_auth.secret import Secret, SecretSource
@@ -42,7 +41,7 @@ class AssertionGrant(Grant):
             "audience": self.audience,
             "resource": self.resource,
         }
-        return merge_params(standard, self.extra)
+        return self.with_extra(standard)
 
     def refresh_token_of(self, token: Token | None) -> SecretSource | None:  # noqa: ARG002  # the base class needs it
         """Return None: RFC 7521 wants none issued, and asking again is as good."""

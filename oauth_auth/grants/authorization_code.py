@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from oauth_auth.grants.base import Grant
 from oauth_auth.lazy_errors import errors
-from oauth_auth.protocol import merge_params
 from oauth_auth.server import is_loopback
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ class AuthorizationCode(Grant):
             "code_verifier": code_verifier,
             "resource": self.resource,
         }
-        return merge_params(standard, self.extra)
+        return self.with_extra(standard)
 
     def inputs(self, account: str | None) -> dict[str, Any]:
         """Return everything that can change which token is issued."""

@@ -6,9 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, Self, TypedDict
 from urllib.parse import urlsplit
 
-from oauth_auth.client_auth import client_key_of
 from oauth_auth.lazy_errors import errors
-from oauth_auth.protocol import merge_params
 from oauth_auth.secret import SecretSource, as_source, takes_time
 from oauth_auth.server import AuthorizationServer
 
@@ -168,6 +166,17 @@ class Grant:
             "scope": self.refresh_scope,
             "resource": self.resource,
         }
+        return self.with_extra(standard)
+
+    def with_extra(self, standard: dict[str, Any]) -> dict[str, Any]:
+        """Return a request's parameters with those that the caller added.
+
+        Raises:
+            ConfigurationError: One of them is there already.
+        """
+        # Here, since a program that finds its token in the store sends no request.
+        from oauth_auth.protocol import merge_params
+
         return merge_params(standard, self.extra)
 
     def refresh_token_of(self, token: Token | None) -> SecretSource | None:
@@ -200,10 +209,15 @@ class Grant:
             # Who has two profiles with the same settings has two logins, perhaps of
             # two people.
             "profile": self._profile,
-            "client_key": None
-            if self.needs_person
-            else client_key_of(self.client_auth, account),
+            "client_key": None if self.needs_person else self._client_key(account),
         }
+
+    def _client_key(self, account: str | None) -> Any:
+        if self.client_auth is None or isinstance(self.client_auth, str):
+            return None
+        from oauth_auth.client_auth import client_key_of  # where that object is from
+
+        return client_key_of(self.client_auth, account)
 
     @property
     def takes_time(self) -> bool:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, final
 
 from oauth_auth.grants.base import Grant
 from oauth_auth.lazy_errors import errors
-from oauth_auth.protocol import merge_params
 
 if TYPE_CHECKING:
     from oauth_auth.secret import SecretSource
@@ -56,7 +55,7 @@ class ClientCredentials(Grant):
             "audience": self.audience,
             "resource": self.resource,
         }
-        return merge_params(standard, self.extra)
+        return self.with_extra(standard)
 
     def refresh_token_of(self, token: Token | None) -> SecretSource | None:  # noqa: ARG002  # the base class needs it
         """Return None: section 4.4.3 wants none issued, and asking again is as good."""

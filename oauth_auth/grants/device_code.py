@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from oauth_auth.grants.base import Grant
-from oauth_auth.protocol import merge_params
 
 if TYPE_CHECKING:
     from oauth_auth.secret import SecretSource
@@ -43,7 +42,7 @@ class DeviceCode(Grant):
             "audience": self.audience,
             "resource": self.resource,
         }
-        return merge_params(standard, self.extra)
+        return self.with_extra(standard)
 
     def code_request(self, device_code: SecretSource) -> dict[str, Any]:
         """Return the parameters of one poll (section 3.4)."""
@@ -53,7 +52,7 @@ class DeviceCode(Grant):
             # RFC 8707 section 2.2: it belongs to each token request.
             "resource": self.resource,
         }
-        return merge_params(standard, self.extra)
+        return self.with_extra(standard)
 
     @property
     def _remedy(self) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack, final
 
 from oauth_auth.grants.base import Grant
 from oauth_auth.lazy_errors import errors
-from oauth_auth.protocol import merge_params, settled
+from oauth_auth.protocol import settled
 from oauth_auth.secret import SecretSource, as_source, takes_time
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Password(Grant):
             "audience": self.audience,
             "resource": self.resource,
         }
-        return merge_params(standard, self.extra)
+        return self.with_extra(standard)
 
     def inputs(self, account: str | None) -> dict[str, Any]:
         """Return everything that can change which token is issued."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, Unpack, final
 from oauth_auth.grants.base import Grant
 from oauth_auth.lazy_errors import errors
 from oauth_auth.presented import PresentedToken
-from oauth_auth.protocol import merge_params
 from oauth_auth.secret import Secret, SecretSource, as_source, takes_time
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ subject_token=FromFile('/var/run/secrets/tokens/sts'))
             "actor_token": None if actor is None else Secret(actor.reveal()),
             "actor_token_type": self._actor_type,
         }
-        return merge_params(standard, self.extra)
+        return self.with_extra(standard)
 
     def refresh_token_of(self, token: Token | None) -> SecretSource | None:  # noqa: ARG002  # the base class needs it
         """Return None: the subject's token tells whether there is to be another one."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from oauth_auth import protocol
-from oauth_auth.challenge import parse_challenges
+from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.login_auth import LoginAuth
 from oauth_auth.proof import BEARER
@@ -90,6 +89,11 @@ class RequestAuth(LoginAuth):
         same_origin: bool,
         replayable: bool,
     ) -> Verdict:
+        # Most programs never see a 401, or see one long after they have started.
+        with forking.importing("oauth_auth.challenge"):
+            from oauth_auth import protocol
+            from oauth_auth.challenge import parse_challenges
+
         source = self._resolved()
         now = time.time()
         verdict = protocol.judge_401(
@@ -103,7 +107,7 @@ class RequestAuth(LoginAuth):
             made_after_rejection_here=source.rejections.explain(held, origin, now),
             renewed_enough_for_it=source.rejections.exhaust(held, origin, now),
         )
-        if verdict is not protocol.Verdict.RETURN:
+        if verdict.helps:
             held.rejected = True
             source.rejections.note(held, origin, now)
         return verdict

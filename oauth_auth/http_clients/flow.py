@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 from oauth_auth.http_clients.base import UNAUTHORIZED, RequestAuth
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origin_of
-from oauth_auth.protocol import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from oauth_auth.held import Held
+    from oauth_auth.protocol import Verdict
 
 __all__ = ["FlowAuth"]
 
@@ -81,13 +81,13 @@ class FlowAuth(RequestAuth):
             return
         sent = _Sent(ready, file, position)
         verdict = self._judged(sent, response)
-        if verdict is Verdict.RETURN:
+        if not verdict.helps:
             return
         try:
             newer = self._held(ready.held, _library_of(request))
         except errors.EndpointUnreachable as error:
             _raise_for_library(error, request)
-        if verdict is not Verdict.RENEW_ONLY:
+        if verdict.repeats:
             again = self._prepared_again(sent, response, newer)
             response = yield again
             if response.status_code != UNAUTHORIZED:
@@ -114,13 +114,13 @@ class FlowAuth(RequestAuth):
             return
         sent = _Sent(ready, file, position)
         verdict = await self._ajudged(sent, response)
-        if verdict is Verdict.RETURN:
+        if not verdict.helps:
             return
         try:
             newer = await self._aheld(ready.held, _library_of(request))
         except errors.EndpointUnreachable as error:
             _raise_for_library(error, request)
-        if verdict is not Verdict.RENEW_ONLY:
+        if verdict.repeats:
             again = self._prepared_again(sent, response, newer)
             response = yield again
             if response.status_code != UNAUTHORIZED:

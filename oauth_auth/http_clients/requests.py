@@ -16,7 +16,6 @@ from oauth_auth.http_clients.base import UNAUTHORIZED, RequestAuth
 from oauth_auth.http_clients.unreachable import unreachable_like
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origin_of
-from oauth_auth.protocol import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +127,7 @@ class RequestsAuth(RequestAuth, AuthBase):
             same_origin=same_origin,
             replayable=replayable,
         )
-        if verdict is Verdict.RETURN:
+        if not verdict.helps:
             return response
         try:
             newer = self._held(held, "requests")
@@ -137,7 +136,7 @@ class RequestsAuth(RequestAuth, AuthBase):
         # Redirects start from the request as it is here, so it gets the newer token.
         request.headers["Authorization"] = self._authorization(newer)
         setattr(request, _HELD, newer)
-        if verdict is Verdict.RENEW_ONLY:
+        if not verdict.repeats:
             return response
         return self._sent_again(response, newer, **kwargs)
 

@@ -20,9 +20,9 @@ from oauth_auth.server import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oauth_auth.endpoint import Reach
     from oauth_auth.grants.base import Grant
     from oauth_auth.login.pending import PendingLogin
+    from oauth_auth.reach import Reach
     from oauth_auth.secret import Secret
     from oauth_auth.server import AuthorizationServer
     from oauth_auth.token import Token

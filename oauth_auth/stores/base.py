@@ -33,6 +33,8 @@ _Kept = TypeVar("_Kept", "Record", "Mark", "Journal")
 FORMAT: Final = 1
 #: Who waits longer for a lock says so in the log, and who holds it.
 PATIENT_SECONDS: Final = 5.0
+#: Room for saving beside the exchanges of a renewal, in seconds.
+SAVE_SECONDS: Final = 10.0
 #: How many seeds and refresh tokens of a record can be recognised again.
 CLAIMS_KEPT: Final = 64
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, final
 
@@ -32,9 +33,14 @@ if TYPE_CHECKING:
 
 __all__ = ["FileStore"]
 
-_NAME: Final = re.compile(r"[a-z0-9-]{1,80}")
+#: Of what names of records and claims consist. No patterns here: compiling them takes
+#: longer than reading a record.
+_NAMES: Final = frozenset(f"{string.ascii_lowercase}{string.digits}-")
+_LONGEST_NAME: Final = 80
+#: How many stores' paths one process remembers.
+_KNOWN_KEPT: Final = 256
 #: Files in ``records/`` that no key is needed for.
-_UNSEALED: Final = re.compile(r".*(\.lock|\.corrupt-\d+)")
+_UNSEALED: Final = r".*(\.lock|\.corrupt-\d+)"
 
 
 class _Claim(NamedTuple):
@@ -68,9 +74,8 @@ class FileStore:
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, keys: Keys = None
     ) -> None:
-        self.path: Final = Path(path).absolute() if path else default_path()
-        self._records: Final = self.path / "records"
-        self._claims: Final = self.path / "claims"
+        self.path, self._records, self._claims = _directories(path or default_path())
+        self._hash: Final = hash(self.path)
         key_file = KeyFile(self.path, self._holds_sealed)
         self._sealer: Final = Sealer(KeyChain(keys, key_file))
 
@@ -94,7 +99,7 @@ class FileStore:
 
     def records(self) -> Iterator[str]:
         """Yield the ids of all records."""
-        return (name for name in _names(self._records) if _NAME.fullmatch(name))
+        return filter(_is_name, _names(self._records))
 
     def claim(
         self,
@@ -126,7 +131,7 @@ class FileStore:
     def claims(self) -> Iterator[tuple[str, str, bool]]:
         """Yield all claims: fingerprint, record id, and whether it is a seed's."""
         for name in _names(self._claims):
-            if _NAME.fullmatch(name):
+            if _is_name(name):
                 claim = self._claimed(self._claims / name)
                 yield name, claim.record_id, claim.seed
 
@@ -162,7 +167,7 @@ class FileStore:
 
     def _holds_sealed(self) -> bool:
         records = (
-            name for name in _names(self._records) if not _UNSEALED.fullmatch(name)
+            name for name in _names(self._records) if not re.fullmatch(_UNSEALED, name)
         )
         return any(records) or any(_names(self._claims))
 
@@ -177,7 +182,7 @@ class FileStore:
         )
 
     def __hash__(self) -> int:
-        return hash(self.path)
+        return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._sealer.chain.given_literally:
@@ -193,6 +198,26 @@ class FileStore:
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self
+
+
+#: By the path as text. A store may be made for every request, and putting three paths
+#: together takes as long as all else.
+_known: dict[str, tuple[Path, Path, Path]] = {}
+
+
+def _directories(path: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
+    """Return a store's directory, and those of its records and its claims."""
+    text = os.fspath(path)
+    found = _known.get(text)
+    if found is None:
+        whole = Path(text).absolute()
+        found = whole, whole / "records", whole / "claims"
+        # What a relative path means depends on the working directory.
+        if str(whole) == text:
+            if len(_known) >= _KNOWN_KEPT:
+                _known.clear()
+            _known[text] = found
+    return found
 
 
 def default_path() -> Path:
@@ -223,8 +248,12 @@ def _rebuild(path: str, keys: Keys) -> FileStore:
     return FileStore(path, keys=keys)
 
 
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_NAME and _NAMES.issuperset(text)
+
+
 def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not _is_name(name):
         raise ValueError(f"{name!r} is not a record id or fingerprint")
     return name
 

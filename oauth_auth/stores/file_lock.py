@@ -22,9 +22,7 @@ _POLL: Final = 0.01
 _KERNEL_LOCKS: Final = Path("/proc/locks")
 #: A line of it, such as ``1: FLOCK  ADVISORY  WRITE 4711 fe:00:2146388 0 EOF``; those
 #: of waiters have an arrow behind the colon.
-_HELD: Final = re.compile(
-    r"^\d+: FLOCK +\w+ +\w+ +(\d+) +([0-9a-f]+:[0-9a-f]+):(\d+) ", re.MULTILINE
-)
+_HELD: Final = r"(?m)^\d+: FLOCK +\w+ +\w+ +(\d+) +([0-9a-f]+:[0-9a-f]+):(\d+) "
 
 _log = logging.getLogger("oauth_auth")
 
@@ -147,7 +145,7 @@ class FileLock:
 def _holding_pid(listed: str, lock_file: os.stat_result) -> int | None:
     device = f"{os.major(lock_file.st_dev):02x}:{os.minor(lock_file.st_dev):02x}"
     elsewhere = set()
-    for pid, place, number in _HELD.findall(listed):
+    for pid, place, number in re.findall(_HELD, listed):
         if int(number) == lock_file.st_ino:
             if place == device:
                 return int(pid)

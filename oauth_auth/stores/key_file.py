@@ -29,8 +29,13 @@ class KeyFile:
     """
 
     def __init__(self, directory: Path, holds_sealed: Callable[[], bool]) -> None:
-        self.path: Final = directory / "keys"
+        self._directory: Final = directory
         self._holds_sealed: Final = holds_sealed
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._directory / "keys"
 
     def reveal(self) -> Secret:
         """Return the file's text; the file is made first if the store is new.
@@ -60,7 +65,7 @@ class KeyFile:
         kept = look()
         if kept is not None:
             return kept
-        directory = self.path.parent
+        directory = self._directory
         disk.make_private_directory(directory)
 
         def make(_held: object) -> Secret:

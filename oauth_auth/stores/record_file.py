@@ -53,7 +53,7 @@ def _magic(version: bytes) -> bytes:
 
 
 _MAGIC: Final = _magic(b"1")
-_ANY_MAGIC: Final = re.compile(rb"oauth_auth ([1-9][0-9]{0,3}) [0-9a-f]{8}\n")
+_ANY_MAGIC: Final = rb"oauth_auth ([1-9][0-9]{0,3}) [0-9a-f]{8}\n"
 #: Room for an answer of any usual size, so that a full disk is met before the refresh
 #: token is spent, not after it.
 _RESERVED: Final = 64 * 1024
@@ -376,7 +376,7 @@ def _parts(data: bytes, where: Path) -> tuple[bytes, bytes]:
         TokenStoreError: A newer version of this package wrote it.
     """
     if not data.startswith(_MAGIC):
-        found = _ANY_MAGIC.match(data)
+        found = re.match(_ANY_MAGIC, data)
         if found is not None and found[0] == _magic(found[1]):
             raise from_newer(where)
         return b"", b""

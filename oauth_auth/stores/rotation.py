@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 from oauth_auth.stores import disk
-from oauth_auth.stores.file import _NAME, _names
+from oauth_auth.stores.file import _is_name, _names
 from oauth_auth.stores.file_lock import FileLock
 from oauth_auth.stores.keys import new_key
 from oauth_auth.stores.record_file import _MAGIC, _parts
@@ -156,7 +156,7 @@ def _record_names(store: FileStore) -> set[str]:
         name.removesuffix(".next").removesuffix(".mark")
         for name in _names(_records(store))
     )
-    return {name for name in names if _NAME.fullmatch(name)}
+    return set(filter(_is_name, names))
 
 
 def _records(store: FileStore) -> Path:
@@ -165,7 +165,7 @@ def _records(store: FileStore) -> Path:
 
 def _claims(store: FileStore) -> list[Path]:
     directory = store.path / "claims"
-    return [directory / name for name in _names(directory) if _NAME.fullmatch(name)]
+    return [directory / name for name in _names(directory) if _is_name(name)]
 
 
 def _files_of(store: FileStore, name: str) -> list[Path]:

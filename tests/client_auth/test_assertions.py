@@ -17,8 +17,8 @@ from oauth_auth import (
     errors,
 )
 from oauth_auth.client_auth import ClientAssertion, ClientSecretJWT, Draft
-from oauth_auth.endpoint import Reach
 from oauth_auth.introspection import introspect
+from oauth_auth.reach import Reach
 from oauth_auth.secret import Secret
 from oauth_auth.testing import TestingServer
 from oauth_auth.token import Token

@@ -21,7 +21,6 @@ from oauth_auth import (
     endpoint,
     errors,
     sources,
-    token_auth,
     turn,
 )
 from tests.fake_server import ISSUER, FakeServer
@@ -97,7 +96,7 @@ def settle():
 def forget_everything():
     """Be like a process that has just started."""
     sources._sources.clear()
-    token_auth._identifiers.clear()
+    sources._identifiers.clear()
     endpoint._found.clear()
 
 

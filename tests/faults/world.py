@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 
-from oauth_auth import errors, flight, sources, token_auth
+from oauth_auth import errors, flight, sources
 from oauth_auth.identity import Identifier
 from tests.faults import hooks
 from tests.faults.authority import SERVERS, Authority
@@ -52,7 +52,7 @@ class Worker(Process):
             place = self.world.place
             store = OwnStore(place.path, place.keys)
             if place.identifier is not None:
-                token_auth._identifiers[store] = place.identifier
+                sources._identifiers[store] = place.identifier
             self._auth = auth_of(self.world, store, self.token)
         return self._auth
 
@@ -305,5 +305,5 @@ class World:
 def _forget_everything():
     """No process knows what those of the run before knew."""
     sources._sources.clear()
-    token_auth._identifiers.clear()
+    sources._identifiers.clear()
     flight._state.flights.clear()

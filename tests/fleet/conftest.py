@@ -2,7 +2,7 @@
 
 import pytest
 
-from oauth_auth import sources, token_auth
+from oauth_auth import sources
 from oauth_auth.stores.keys import new_key
 from tests.fleet.backends import PostgresBackend, RedisBackend
 
@@ -17,7 +17,7 @@ def sealing_key(monkeypatch):
 def _forget_what_was_in_the_store():
     """No test knows what was at the same place in the one before."""
     sources._sources.clear()
-    token_auth._identifiers.clear()
+    sources._identifiers.clear()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from oauth_auth import (
     RefreshToken,
     errors,
     sources,
-    token_auth,
 )
 from oauth_auth.identity import Identifier
 from oauth_auth.stores.moving import move
@@ -89,7 +88,7 @@ class Login:
         backend.empty()
         # As in a process that has just begun.
         sources._sources.clear()
-        token_auth._identifiers.clear()
+        sources._identifiers.clear()
         self.server = FakeServer()
         self.grant = RefreshToken(
             token_endpoint=TOKEN_ENDPOINT,

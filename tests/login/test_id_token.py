@@ -10,7 +10,6 @@ from joserfc import jws
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from oauth_auth import AuthorizationServer, DeviceCode, errors
-from oauth_auth.endpoint import Reach
 from oauth_auth.id_token import (
     Expected,
     UnknownKey,
@@ -18,6 +17,7 @@ from oauth_auth.id_token import (
     signing_algorithms,
 )
 from oauth_auth.login.who import id_token_check
+from oauth_auth.reach import Reach
 from oauth_auth.secret import Secret
 from oauth_auth.testing import ABSENT
 from oauth_auth.token import Token

@@ -82,6 +82,8 @@ def test_a_fork_in_a_signal_handler(scene):
 @pytest.mark.parametrize(
     "module",
     [
+        "oauth_auth.sources",
+        "oauth_auth.turn",
         "filelock",
         "filelock._core._lock",  # by then its own hooks for forks are there
         "cryptography.hazmat.primitives.ciphers.aead",

@@ -77,15 +77,15 @@ def storm(build, server, path, seed, processes, threads):
 
 def _storm_worker(build, server, path, seed, threads, barrier, outcomes):
     auth = build(server, path, seed)
-    seen = collections.Counter()
+    seen = []  # a counter would miss some of those that come at the same moment
     ready = threading.Barrier(threads + 1)
 
     def work(get):
         ready.wait()
         try:
-            seen[get(server.api_url, auth=auth, timeout=30).status_code] += 1
+            seen.append(get(server.api_url, auth=auth, timeout=30).status_code)
         except Exception as error:
-            seen[f"{type(error).__name__}: {error}"] += 1
+            seen.append(f"{type(error).__name__}: {error}")
 
     crowd = [
         threading.Thread(target=work, args=(GETS[n % len(GETS)],))
@@ -97,7 +97,7 @@ def _storm_worker(build, server, path, seed, threads, barrier, outcomes):
     ready.wait()
     for thread in crowd:
         thread.join()
-    outcomes.put(dict(seen))
+    outcomes.put(dict(collections.Counter(seen)))
 
 
 def steady(build, server, path, seed, generation, outcomes, settings):

@@ -24,7 +24,7 @@ from oauth_auth import (
 )
 from oauth_auth.answer import Members
 from oauth_auth.client_auth import ClientAssertion, Draft
-from oauth_auth.endpoint import Reach, TokenRequest, authenticated_request
+from oauth_auth.endpoint import TokenRequest, authenticated_request
 from oauth_auth.flight import Flight
 from oauth_auth.grants.saml2_bearer import SAML2Bearer
 from oauth_auth.grants.service_account import ServiceAccount
@@ -36,6 +36,7 @@ from oauth_auth.oauth2_session.call import Call
 from oauth_auth.oauth2_session.hidden import Hidden
 from oauth_auth.presented import FromCallable, PresentedToken
 from oauth_auth.protocol import encode_form, judge_token_response
+from oauth_auth.reach import Reach
 from oauth_auth.renewal import Terms
 from oauth_auth.secret import Secret
 from oauth_auth.signing import SigningKey

@@ -25,8 +25,8 @@ from oauth_auth import (
     errors,
 )
 from oauth_auth.client_auth import ClientSecretJWT, SelfSignedTLSClientAuth
-from oauth_auth.endpoint import Reach
 from oauth_auth.introspection import introspect
+from oauth_auth.reach import Reach
 from oauth_auth.token import Token
 from tests.client_keys import ALGORITHMS, Authority, new_key, public
 from tests.servers import browser, oidc

@@ -11,7 +11,6 @@ from oauth_auth import (
     RefreshToken,
     errors,
     sources,
-    token_auth,
 )
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 
@@ -43,7 +42,7 @@ class Login:
     def worker(self):
         """Return what a process that starts now builds."""
         sources._sources.clear()
-        token_auth._identifiers.clear()
+        sources._identifiers.clear()
         return OAuthAuth(self.grant, store=self.store, http=self.server.http)
 
     def stored(self):

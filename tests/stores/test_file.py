@@ -49,6 +49,8 @@ def test_a_relative_path_means_the_directory_of_then(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path / "elsewhere")
     save(store, a_record(1))
     assert FileStore(tmp_path / "store").read(ID) == a_record(1)
+    assert FileStore("store") != store
+    assert FileStore("store").path == tmp_path / "elsewhere" / "store"
     assert repr(store) == f"FileStore({str(tmp_path / 'store')!r})"
 
 

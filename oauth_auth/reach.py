@@ -1,0 +1,35 @@
+"""The way to an authorization server, as a caller's settings say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oauth_auth.message import Request, Response
+    from oauth_auth.transport import HttpOptions
+
+__all__ = ["Reach"]
+
+
+class Reach(NamedTuple):
+    """How to reach an authorization server."""
+
+    #: The HTTP library to use: "requests", "httpx" or "httpx2"; None for any.
+    library: str | None
+    http: HttpOptions | Callable[[], object] | None
+    #: Seconds for one exchange, from name lookup to the last byte.
+    timeout: float
+
+    def exchange(self, request: Request) -> Response:
+        """Send a request and return the response.
+
+        Raises:
+            EndpointUnreachable: No usable answer came.
+        """
+        from oauth_auth.transport import exchange
+
+        return exchange(
+            request, library=self.library, http=self.http, timeout=self.timeout
+        )
