@@ -27,6 +27,7 @@ from oauth_auth import flight
 from oauth_auth.endpoint import TokenRequest, find_metadata
 from oauth_auth.held import Held
 from oauth_auth.lazy_errors import errors
+from oauth_auth.lookout import Lookout
 from oauth_auth.rejections import Rejections
 from oauth_auth.stores.base import PATIENT_SECONDS, Record, holder_of
 from oauth_auth.turn import SAVE_SECONDS, Turn, hold
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Terms", "TokenSource"]
 
-#: Pauses of those who wait for a record, in seconds, where its store says nothing else
-#: (`pauses`): the first and the longest. Each look at a file takes 0.05 ms.
-_PAUSES: Final = (0.002, 0.025)
 #: A server that keeps the records may be started anew meanwhile, in seconds.
 _OUTAGE_SECONDS: Final = 5.0
 #: A flight that others started may bring just the token that this caller wants to have
@@ -335,13 +333,14 @@ class TokenSource:
         attempt = self.store.lock(self.record_id, timeout=0)
         began = time.monotonic()
         patient = True
-        pause, longest_pause = getattr(self.store, "pauses", _PAUSES)
+        lookout = Lookout(self.store, self.record_id)
         try:
             while True:
                 try:
-                    held = self._consult(terms, rejected, renewing=True)
-                    if held is not None:
-                        return held
+                    if lookout.look():
+                        held = self._consult(terms, rejected, renewing=True)
+                        if held is not None:
+                            return held
                     with attempt as transaction:
                         return Turn(self, terms, rejected, under_way, transaction).run()
                 except (errors.StoreLocked, errors.StoreUnreachable) as error:
@@ -351,8 +350,7 @@ class TokenSource:
                     if waited > PATIENT_SECONDS and patient:
                         patient = False
                         self._name_holder(attempt)
-                time.sleep(pause)
-                pause = min(pause * 1.5, longest_pause)
+                lookout.rest(lambda: under_way.abandoned)
         except errors.StoreNotWritable as error:
             if terms.grant.needs_person:
                 self._be_quiet(error)

@@ -47,6 +47,7 @@ LAYERS = [
     "introspection",
     "grants",
     "held",
+    "lookout",
     "rejections",
     "turn",
     "seed",
