@@ -16,15 +16,9 @@ from typing import Any, Final, Protocol, TypeAlias, final
 from oauth_auth import flight
 from oauth_auth.answer import Members, seconds
 from oauth_auth.lazy_errors import errors
-from oauth_auth.secret import FromEnv, FromFile, Secret, SecretSource
+from oauth_auth.secret import FromEnv, FromFile, Secret, SecretSource, takes_time
 
-__all__ = [
-    "FromCallable",
-    "GivenToken",
-    "PresentedToken",
-    "as_presented",
-    "takes_time",
-]
+__all__ = ["FromCallable", "GivenToken", "PresentedToken", "as_presented"]
 
 #: Clocks differ by so much, in seconds.
 _SKEW: Final = 60.0
@@ -196,14 +190,6 @@ class PresentedToken:
 
     def __repr__(self) -> str:
         return repr(self._source)
-
-
-def takes_time(source: object) -> bool:
-    """Whether a secret may come over a network, or after somebody has been asked."""
-    own: bool | None = getattr(source, "takes_time", None)
-    if own is not None:
-        return own
-    return source is not None and not isinstance(source, Secret | FromEnv | FromFile)
 
 
 def as_presented(given: object) -> SecretSource | None:

@@ -167,3 +167,11 @@ def _content(path: str) -> str:
 def as_source(value: str | SecretSource | None) -> SecretSource | None:
     """Wrap a literal; leave references as they are."""
     return Secret(value) if isinstance(value, str) else value
+
+
+def takes_time(source: object) -> bool:
+    """Whether a secret may come over a network, or after somebody has been asked."""
+    own: bool | None = getattr(source, "takes_time", None)
+    if own is not None:
+        return own
+    return source is not None and not isinstance(source, Secret | FromEnv | FromFile)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
 from oauth_auth import forking
 from oauth_auth.answer import Members
 from oauth_auth.lazy_errors import errors
-from oauth_auth.presented import as_presented, takes_time
-from oauth_auth.secret import Secret
+from oauth_auth.presented import as_presented
+from oauth_auth.secret import Secret, takes_time
 
 if TYPE_CHECKING:
     import os

@@ -104,7 +104,10 @@ class Turn:
             StoreNotWritable: It still cannot be saved.
         """
         source = self._source
-        known = source.unsaved or _kept_in_memory(source.held)
+        known = source.unsaved
+        # A machine's token may never have been in the store, and matters to nobody.
+        if known is None and self._grant.needs_person:
+            known = _kept_in_memory(source.held)
         if known is None:
             return record
         if record.generation and (known.lineage != record.lineage or record.logged_out):

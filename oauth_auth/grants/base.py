@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from oauth_auth.client_auth import client_key_of
 from oauth_auth.lazy_errors import errors
-from oauth_auth.presented import takes_time
 from oauth_auth.protocol import merge_params
-from oauth_auth.secret import SecretSource, as_source
+from oauth_auth.secret import SecretSource, as_source, takes_time
 from oauth_auth.server import AuthorizationServer
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 from oauth_auth.grants.assertion import AssertionGrant
 from oauth_auth.grants.service_account import ServiceAccount
 from oauth_auth.lazy_errors import errors
-from oauth_auth.presented import PresentedToken, takes_time
-from oauth_auth.secret import Secret, as_source
+from oauth_auth.presented import PresentedToken
+from oauth_auth.secret import Secret, as_source, takes_time
 from oauth_auth.signing import LIFETIME, SigningKey, audience_of, once
 
 if TYPE_CHECKING:

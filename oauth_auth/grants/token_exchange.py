@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, Unpack, final
 
 from oauth_auth.grants.base import Grant
 from oauth_auth.lazy_errors import errors
-from oauth_auth.presented import PresentedToken, takes_time
+from oauth_auth.presented import PresentedToken
 from oauth_auth.protocol import merge_params
-from oauth_auth.secret import Secret, SecretSource, as_source
+from oauth_auth.secret import Secret, SecretSource, as_source, takes_time
 
 if TYPE_CHECKING:
     from oauth_auth.grants.base import SharedOptions

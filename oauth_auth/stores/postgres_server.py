@@ -7,7 +7,6 @@ import contextlib
 import os
 import socket
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -15,6 +14,7 @@ from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.stores import postgres_sql as sql
 from oauth_auth.stores.address import place_of
+from oauth_auth.stores.idle import Idle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,10 +25,10 @@ __all__ = ["PostgresServer"]
 
 #: Seconds to wait for a connection, or for one answer.
 _TIMEOUT: Final = 5.0
-#: A connection that nobody uses is closed after so many seconds: renewals are rare,
-#: and a server has room for a few hundred.
-_IDLE_SECONDS: Final = 10.0
 _IDLE_KEPT: Final = 8
+#: A pooler may have several sessions that the server has ended.
+_TRIES: Final = 6
+_NO_TABLE: Final = "42P01"
 #: SQLSTATEs (or their classes) of what passes by itself.
 _PASSING: Final = ("08", "57", "53300", "25006", "40", "55P03", "25P03")
 _FULL: Final = ("53100", "53200")
@@ -70,9 +70,9 @@ class PostgresServer:
 
     def _start_anew(self) -> None:
         self._guard = threading.Lock()  # guards what follows
-        #: Connections, and when each was last used; the newest last.
-        self._idle: list[tuple[Any, float]] = []
-        self._sweeping = False
+        #: Connections; the one that was used last is the last.
+        self._idle: list[Any] = []
+        self._unused = Idle(self._drop_idle)
 
     @property
     def name(self) -> str:
@@ -111,35 +111,29 @@ class PostgresServer:
         self, question: str, facts: Mapping[str, Any] | None = None
     ) -> tuple[Any, list[tuple[Any, ...]]]:
         """Ask something, and keep the connection, until it is given back."""
-        made_table = False
-        while True:
+        for left in reversed(range(_TRIES)):
             connection, used = self._take()
             try:
                 return connection, _execute(connection, question, facts)
             except Exception as error:  # noqa: BLE001  # psycopg may not be loaded
-                state = getattr(error, "sqlstate", None)
+                state = getattr(error, "sqlstate", None) or ""
                 translated = _translated(error, self.name)
             # Outside the clause: the library's frames hold what was asked.
-            if translated is None or state is None:
-                connection.close()
-                if used:
-                    # As after a restart; others that lie there are no better.
-                    self._drop_idle()
-                    continue
-            elif state == "42P01" and not made_table:
-                made_table = True
-                _rolled_back(connection)
+            if state == _NO_TABLE and left:
+                with contextlib.suppress(errors.TokenStoreError):
+                    # What fails amid "BEGIN; ..." leaves the transaction open.
+                    self.say(connection, "ROLLBACK")
                 self.give(connection)
                 self.prepare()
                 continue
-            else:
-                connection.close()
-                if used and state.startswith("57P"):
-                    self._drop_idle()
-                    continue
-            raise translated or errors.StoreUnreachable(
-                f"{self.name} broke off; try again"
-            )
+            connection.close()
+            if used:
+                # As after a restart; others that lie there are no better.
+                self._drop_idle()
+            ended = state.startswith("57P") or (used and not state)
+            if not left or not ended:
+                break
+        raise translated
 
     def say(self, connection: Any, what: str) -> None:
         """Say something on a connection that was kept.
@@ -171,12 +165,12 @@ class PostgresServer:
         else:
             self.give(connection)
             return
-        raise translated or errors.StoreUnreachable(f"{self.name} broke off; try again")
+        raise translated
 
     def _take(self) -> tuple[Any, bool]:
         with self._guard:
             if self._idle:
-                return self._idle.pop()[0], True
+                return self._idle.pop(), True
         return self._connected(), False
 
     def _connected(self) -> Any:
@@ -198,7 +192,7 @@ class PostgresServer:
             raise
         except Exception as error:  # noqa: BLE001  # psycopg's
             translated = _translated(error, name)
-        raise translated or errors.StoreUnreachable(f"{name} broke off; try again")
+        raise translated
 
     def give(self, connection: Any) -> None:
         """Take a connection back, to be used again if it is as good as new."""
@@ -206,40 +200,16 @@ class PostgresServer:
             connection.close()
             return
         with self._guard:
-            self._idle.append((connection, time.monotonic()))
-            spare = self._idle.pop(0)[0] if len(self._idle) > _IDLE_KEPT else None
-            starting, self._sweeping = not self._sweeping, True
+            self._idle.append(connection)
+            spare = self._idle.pop(0) if len(self._idle) > _IDLE_KEPT else None
         if spare is not None:
             spare.close()
-        if starting:
-            self._sweep_later()
-
-    def _sweep_later(self) -> None:
-        timer = threading.Timer(_IDLE_SECONDS, self._sweep)
-        timer.name = "oauth_auth idle"
-        timer.daemon = True
-        try:
-            timer.start()
-        except RuntimeError:
-            with self._guard:
-                self._sweeping = False
-
-    def _sweep(self) -> None:
-        long_ago = time.monotonic() - _IDLE_SECONDS
-        with forking.flight():
-            with self._guard:
-                old = [each for each, used in self._idle if used <= long_ago]
-                self._idle = [pair for pair in self._idle if pair[1] > long_ago]
-                self._sweeping = again = bool(self._idle)
-            for connection in old:
-                connection.close()
-        if again:
-            self._sweep_later()
+        self._unused.touch()
 
     def _drop_idle(self) -> None:
         with self._guard:
             idle, self._idle = self._idle, []
-        for connection, _ in idle:
+        for connection in idle:
             connection.close()
 
     def __del__(self) -> None:
@@ -263,12 +233,6 @@ def _is_idle(connection: Any) -> bool:
     return bool(connection.info.transaction_status == 0)
 
 
-def _rolled_back(connection: Any) -> None:
-    # What fails amid "BEGIN; ..." leaves the transaction open.
-    with contextlib.suppress(Exception):
-        connection.execute("ROLLBACK")
-
-
 def _driver() -> Any:
     try:
         with forking.importing("psycopg"):
@@ -290,7 +254,7 @@ def _name_of(source: SecretSource) -> str | None:
     return f"postgresql://{place}/{parts.get('dbname') or parts.get('user') or ''}"
 
 
-def _translated(error: Exception, name: str) -> Exception | None:
+def _translated(error: Exception, name: str) -> Exception:
     kinds = [kind.__name__ for kind in type(error).__mro__]
     if "Error" not in kinds and not isinstance(error, OSError):
         raise error
@@ -317,7 +281,7 @@ def _translated(error: Exception, name: str) -> Exception | None:
 
 def _after_fork_in_child() -> None:
     for server in list(_servers.values()):
-        _inherited.extend(connection for connection, _ in server._idle)
+        _inherited.extend(server._idle)
         server._start_anew()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import weakref
 from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.stores.address import place_of
+from oauth_auth.stores.idle import Idle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,9 +60,8 @@ class RedisServer:
         self._is_url: Final = is_url
         self._name: str | None = None
         self._speaks_tls: Final = _speaks_tls(source, is_url=is_url)
-        #: The process that made the client, and the client: a forked child must not
-        #: use the sockets of its parent.
-        self._made: tuple[int, Any] | None = None
+        self._client: Any = None
+        self._unused: Final = Idle(self._close_idle)
 
     @classmethod
     def at(cls, source: SecretSource) -> RedisServer:
@@ -140,13 +139,16 @@ class RedisServer:
                 yield name
 
     def client(self) -> Any:
-        """Return this process's client."""
+        """Return the client, whose pool of connections begins anew after a fork."""
         if not self._is_url:
-            return self._source  # its pools look after forks themselves
-        made = self._made
-        if made is None or made[0] != os.getpid():
-            made = self._made = (os.getpid(), _client(self._source))
-        return made[1]
+            return self._source
+        if self._client is None:
+            self._client = _client(self._source)
+        self._unused.touch()
+        return self._client
+
+    def _close_idle(self) -> None:
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
     @contextlib.contextmanager
     def _translating(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """The servers that keep records, seen alike."""
 
 from oauth_auth import PostgresStore, RedisStore
+from tests.processes.fleet import until
 
 
 class RedisBackend:
@@ -31,6 +32,12 @@ class RedisBackend:
         """End all connections, as a restart of something in between does."""
         client = RedisStore(self.url)._rows._server.client()
         client.client_kill_filter(_type="normal", skipme=True)
+
+    def lapse(self, record_id):
+        """Have the lease of whoever holds a record end, as time does."""
+        client = RedisStore(self.url)._rows._server.client()
+        key = f"oauth_auth:{{{record_id}}}"
+        client.delete(f"{key}:lease", f"{key}:beside")
 
 
 class PostgresBackend:
@@ -73,3 +80,14 @@ class PostgresBackend:
             "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
             {},
         )
+
+    def lapse(self, record_id):
+        """Have the session of whoever holds a record end, and be forgotten."""
+        server = PostgresStore(self.url)._rows._server
+        server.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks "
+            "WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()",
+            {},
+        )
+        count = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        until(lambda: server.ask(count, {}) == [(0,)], "end of a session")

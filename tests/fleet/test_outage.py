@@ -4,15 +4,17 @@ import asyncio
 import logging
 import threading
 
+import httpx
 import pytest
 
 from oauth_auth import ClientCredentials, OAuthAuth, RefreshToken, errors, renewal, turn
 from oauth_auth.stores import postgres_rows, redis_rows
+from oauth_auth.testing.store_tools import a_record
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 from tests.faults.clock import Clock
 from tests.faults.logins import settle
 from tests.fleet.proxy import Wire
-from tests.fleet.steps import Worker
+from tests.fleet.steps import Trouble, Worker
 from tests.stores.children import in_child
 from tests.transport.servers import FOREVER
 
@@ -153,6 +155,45 @@ def test_nobody_takes_over_while_the_answer_may_come(auth, server, backend, gran
     assert server.token_requests <= 3
 
 
+def test_a_holder_that_was_overtaken_asks_no_second_time(
+    auth, server, backend, grant, monkeypatch
+):
+    """Its request was lost, and meanwhile another worker's was not. M21."""
+    monkeypatch.setattr(postgres_rows, "BEAT_SECONDS", FOREVER)
+    monkeypatch.setattr(redis_rows, "_BEATS", 1 / FOREVER)
+    monkeypatch.setattr(postgres_rows, "SETTLE_SECONDS", 0.0)
+    auth.token()
+    other = Worker(backend, grant, server)
+    other.token()
+    found = []
+
+    def lose(form):
+        backend.lapse(auth._resolved().record_id)
+        found.append(other.auth.renew())
+        raise httpx.ReadError("lost")
+
+    server.script.append(lose)
+    assert auth.renew() == found[0]
+    assert server.token_requests == 3
+    assert server.families_revoked == 0
+
+
+def test_a_save_whose_answer_was_lost_is_made_again(backend, grant, server):
+    """The second one finds that the first was done, and is no conflict."""
+    store = backend.kind(backend.url)
+    trouble = store._rows._server = Trouble(store._rows._server)
+    with store.lock("r", timeout=0) as transaction:
+        transaction.read()
+        record = a_record(1)
+        trouble.number, trouble.fault = len(trouble.steps), "answer lost"
+        with pytest.raises(errors.StoreUnreachable):
+            transaction.save(record)
+        transaction.save(record)
+        with pytest.raises(errors.StoreConflict):
+            transaction.save(a_record(1, "another"))
+    assert backend.kind(backend.url).read("r") == record
+
+
 def test_memory_is_newer_than_a_store_that_was_put_back(
     auth, server, backend, monkeypatch, caplog
 ):
@@ -187,7 +228,8 @@ def test_a_logout_is_not_undone_by_memory(auth, server, backend, grant):
     other = Worker(backend, grant, server)
     other.token()
     put_back = backend.put_back(auth._resolved().record_id)
-    auth.renew()
+    for _ in range(3):
+        auth.renew()
     put_back()
     source = other.auth._resolved()
     with source.store.lock(source.record_id, timeout=1) as transaction:

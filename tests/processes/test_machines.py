@@ -74,10 +74,10 @@ class Projected:
 
 @pytest.fixture
 def server(oauth_server_factory):
-    """Tokens of one second, and keys for all who sign."""
+    """Tokens that live briefly, and keys for all who sign."""
     keys = {"keys": [public(EC)]}
     return oauth_server_factory(
-        access_token_lifetime=1.0,
+        access_token_lifetime=1.5,
         client_jwks=keys,
         assertion_jwks=keys,
         passwords={"al": WORD},

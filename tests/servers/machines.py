@@ -7,6 +7,7 @@ this test run: never as the machine's service.
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -36,10 +37,12 @@ def program(name, package):
 
 
 def free_port():
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port that nobody uses now, nor the system gives to clients."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Machine:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from oauth_auth import errors
-from oauth_auth.stores import postgres_rows, postgres_server
+from oauth_auth.stores import idle, postgres_rows
 from oauth_auth.stores.keys import new_key
 from oauth_auth.stores.postgres import PostgresStore
 from oauth_auth.testing.store_contract import StoreContract
@@ -235,8 +235,10 @@ class TestLock:
         save(store, a_record(1))
         with store.lock(ID, timeout=0) as transaction:
             transaction.read()
+            transaction._lease._heartbeat.stop()
             cut(database)
-            until(lambda: _saved(store, a_record(2)), "turn")
+            save(store, a_record(2))
+            transaction._lease._beat()
             with pytest.raises(errors.StoreLocked):
                 transaction.reserve(a_journal(1))
 
@@ -284,14 +286,6 @@ def _entered(attempt):
         return attempt.__enter__()
     except errors.StoreLocked:
         return None
-
-
-def _saved(store, record):
-    try:
-        save(store, record)
-    except errors.StoreLocked:
-        return False
-    return True
 
 
 class TestErrors:
@@ -363,7 +357,7 @@ class TestConnections:
 
     def test_none_is_kept_that_nobody_uses(self, store, database, monkeypatch):
         """Thousands of workers renew now and then, and a server has a few hundred."""
-        monkeypatch.setattr(postgres_server, "_IDLE_SECONDS", 0.05)
+        monkeypatch.setattr(idle, "IDLE_SECONDS", 0.05)
         save(store, a_record(1))
         others = (
             "SELECT count(*) FROM pg_stat_activity "
@@ -387,6 +381,14 @@ class TestConnections:
             # Its end has not ended what its parent holds.
             assert lockers(database) == before
         assert number() == mine
+
+    def test_a_child_frees_nothing(self, store, database):
+        """Which leaves what its parent was amid, as an exception there would."""
+        attempt = store.lock(ID, timeout=0)
+        with attempt:
+            before = lockers(database)
+            assert in_child(lambda: attempt.__exit__(None, None, None)) == ""
+            assert lockers(database) == before
 
     def test_stores_for_one_place_share_them(self, store, database):
         """A program may build its store anew for every call."""

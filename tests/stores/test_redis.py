@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from oauth_auth import errors
-from oauth_auth.stores import redis_rows
+from oauth_auth.stores import idle, redis_rows
 from oauth_auth.stores.keys import new_key
 from oauth_auth.stores.redis import RedisStore
 from oauth_auth.testing.store_contract import StoreContract
@@ -41,7 +41,7 @@ def store(redis_machine, client):
 @pytest.fixture(scope="module")
 def cluster():
     """A cluster of one node, where the keys of a script must lie in one slot."""
-    options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
+    options = ("--cluster-enabled", "yes", "--cluster-port", f"{machines.free_port()}")
     with (
         machines.directory_for("cluster") as path,
         machines.Redis(path, *options) as server,
@@ -335,6 +335,24 @@ def test_a_child_has_connections_of_its_own(store, client):
         # Its end has not ended what its parent holds.
         assert client.exists(LEASE)
     assert number() == mine
+
+
+def test_no_connection_is_kept_that_nobody_uses(store, client, monkeypatch):
+    """Thousands of workers renew now and then, and a server has its limit."""
+    save(store, a_record(1))
+    monkeypatch.setattr(idle, "IDLE_SECONDS", 0.05)
+    store._rows._server._unused._watched_in = 0  # it has begun to wait for longer
+    store.read(ID)
+    until(lambda: len(client.client_list()) == 1, "end of the others")
+    assert store.read(ID) == a_record(1)
+
+
+def test_a_child_frees_nothing(store, client):
+    """Which leaves what its parent was amid, as an exception there would."""
+    attempt = store.lock(ID, timeout=0)
+    with attempt:
+        assert in_child(lambda: attempt.__exit__(None, None, None)) == ""
+        assert client.exists(LEASE)
 
 
 def test_threads_share_a_store(store):
