@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from oauth_auth import FileStore, lookout
+from oauth_auth import FileStore, errors, lookout
+from oauth_auth.flight import Flight
 from oauth_auth.lookout import Lookout
 from tests.fake_server import FakeServer
 from tests.test_renewal import expire, machine
@@ -26,6 +27,7 @@ class Time:
         return self.now
 
     def sleep(self, seconds):
+        assert self.now < 100.0, "it waits for ever"
         self.now += seconds
         self.slept.append(seconds)
 
@@ -119,9 +121,13 @@ class Waiting:
         expire(self.auth)
         self.source = self.auth._resolved()
         self.tokens = []
-        self.thread = threading.Thread(
-            target=lambda: self.tokens.append(self.auth.token()), daemon=True
-        )
+        self.thread = threading.Thread(target=self.wait, daemon=True)
+
+    def wait(self):
+        try:
+            self.tokens.append(self.auth.token())
+        except errors.OAuthAuthError as error:
+            self.tokens.append(error)
 
     def lock(self):
         return FileStore(self.store.path).lock(self.source.record_id, timeout=LIMIT)
@@ -201,3 +207,12 @@ def test_a_change_just_after_the_read_is_not_taken_for_seen(waiting, monkeypatch
         monkeypatch.setattr(FileStore, "read", overtaken)
         waiting.thread.start()
         assert waiting.end()._access_token.reveal() == "another"
+
+
+def test_a_flight_that_nobody_needs_any_more_ends_soon(waiting, monkeypatch):
+    """The interpreter's end waits neither for a change nor for the lock."""
+    monkeypatch.setattr(lookout, "_ANYWAY", NEVER)
+    with waiting.lock():
+        waiting.wait_for_looks(monkeypatch, looks=1)
+        monkeypatch.setattr(Flight, "abandoned", True)
+        assert isinstance(waiting.end(), errors.StoreLocked)
