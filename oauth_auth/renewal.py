@@ -85,7 +85,7 @@ def _patience_with(error: Exception, terms: Terms) -> float:
         return _EXCHANGES * terms.reach.timeout + SAVE_SECONDS
     if not terms.grant.needs_person:
         return -1.0  # it does without the store
-    return min(_OUTAGE_SECONDS, terms.reach.timeout)
+    return _OUTAGE_SECONDS
 
 
 def _refused_again(terms: Terms) -> NoReturn:

@@ -64,13 +64,19 @@ class Wire:
         with near, far, selectors.DefaultSelector() as selector:
             selector.register(near, selectors.EVENT_READ, far)
             selector.register(far, selectors.EVENT_READ, near)
+            swallowed = False
             while True:
-                for key, _ in selector.select():
+                ready = selector.select(0.05 if swallowed else None)
+                if swallowed and not self.silent:
+                    return  # what was lost is never sent again
+                for key, _ in ready:
                     try:
                         data = key.fileobj.recv(65536)
                         if not data:
                             return
-                        if not self.silent:
+                        if self.silent:
+                            swallowed = True
+                        else:
                             key.data.sendall(data)
                     except OSError:
                         return

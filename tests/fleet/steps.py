@@ -139,7 +139,7 @@ class Worker:
     def __init__(self, backend, grant, server, **settings):
         store = OwnStore(backend.kind(backend.url))
         self.trouble = store.trouble
-        settings = {"timeout": 0.3, "http": server.http, **settings}
+        settings = {"timeout": 2.0, "http": server.http, **settings}
         self.auth = RequestAuth(grant, store=store, **settings)
 
     def forget(self):

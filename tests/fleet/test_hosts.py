@@ -106,7 +106,8 @@ def test_holders_are_killed_and_paused(
     assert newest(server) in outcome.kept
 
 
-@pytest.mark.parametrize("expiries", [5, pytest.param(50, marks=LONG)])
+@LONG
+@pytest.mark.parametrize("expiries", [5, 50])
 def test_servers_restart_and_networks_are_cut(
     own, far, oauth_server_factory, tmp_path, expiries
 ):
@@ -128,6 +129,7 @@ def test_servers_restart_and_networks_are_cut(
 class TestStandingStill:
     """A holder that stands still while its answer is on the way."""
 
+    @LONG
     @pytest.mark.parametrize("rotation", ["strict", "grace"])
     def test_within_its_time(self, backend, oauth_server_factory, tmp_path, rotation):
         """Nobody takes over, and all get its new token. M21."""

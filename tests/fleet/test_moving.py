@@ -120,7 +120,7 @@ class Login:
         return outcome
 
 
-@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("done", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_move_that_is_killed_is_finished_by_the_next(backend, tmp_path, done):
     """At each of its steps; no step leaves the login in both, and none loses it."""
     login = Login(backend, tmp_path / "all")

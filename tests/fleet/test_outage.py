@@ -1,6 +1,7 @@
 """The records' server is away, was put back, or is cut off amid a renewal."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 
@@ -9,6 +10,7 @@ import pytest
 
 from oauth_auth import ClientCredentials, OAuthAuth, RefreshToken, errors, renewal, turn
 from oauth_auth.stores import postgres_rows, redis_rows
+from oauth_auth.stores.shared import SharedStore
 from oauth_auth.testing.store_tools import a_record
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 from tests.faults.clock import Clock
@@ -52,7 +54,7 @@ def wire(backend):
 def auth(backend, wire, grant, server):
     """A login whose records are at the other end of the wire."""
     store = backend.kind(backend.address(wire.port))
-    return OAuthAuth(grant, store=store, http=server.http, timeout=1.0)
+    return OAuthAuth(grant, store=store, http=server.http, timeout=2.0)
 
 
 def test_a_fresh_token_needs_no_store(auth, wire, server):
@@ -135,7 +137,7 @@ def test_the_connection_is_lost_amid_the_request(
 def test_nobody_takes_over_while_the_answer_may_come(auth, server, backend, grant):
     """A holder whose connections are lost goes on, and its successor waits for it."""
     old = auth.token()
-    other = Worker(backend, grant, server, timeout=1.0).forget()
+    other = Worker(backend, grant, server).forget()
     found = []
     waiter = threading.Thread(target=lambda: found.append(other.auth.renew()))
 
@@ -239,19 +241,77 @@ def test_a_logout_is_not_undone_by_memory(auth, server, backend, grant):
         auth.renew()
 
 
-def test_async_callers_do_not_block_their_loop(auth, wire, server):
+def test_a_logout_that_was_just_made_is_not_undone(backend, server, grant):
+    """Not by one who was about to write back when it was made."""
+    worker, other = (Worker(backend, grant, server) for _ in range(2))
+    worker.token()
+    source = worker.auth._resolved()
+    put_back = backend.put_back(source.record_id)
+    for _ in range(3):
+        worker.auth.renew()
+    put_back()
+    lock = source.store.lock
+
+    @contextlib.contextmanager
+    def after_a_logout(record_id, *, timeout):
+        if timeout == 0:  # the renewal's own
+            with other.auth._store.lock(record_id, timeout=1) as transaction:
+                record = transaction.read()
+                transaction.save(record.succeed(token=None, logged_out=True))
+        with lock(record_id, timeout=timeout) as transaction:
+            yield transaction
+
+    source.store.lock = after_a_logout
+    with pytest.raises(errors.LoginRequired):
+        worker.auth.renew()
+    assert backend.kind(backend.url).read(source.record_id).logged_out
+
+
+def test_a_seed_is_found_without_reading_all_records(
+    auth, backend, server, monkeypatch
+):
+    """There may be 100,000 of them; the one it may belong to is looked up."""
+    auth.token()
+    record_id = auth._resolved().record_id
+    store = backend.kind(backend.url)
+    record = store.read(record_id)
+    store._rows.drop_claim(record.claims[-1])  # its writer died before it was written
+    monkeypatch.delattr(SharedStore, "records")
+    for refresh_token, known in (
+        (record.token.refresh_token, True),
+        (server.seed(), False),
+    ):
+        seed = RefreshToken(
+            token_endpoint=TOKEN_ENDPOINT, client_id="app", refresh_token=refresh_token
+        )
+        found = OAuthAuth(seed, store=store, http=server.http)._resolved().record_id
+        assert (found == record_id) is known
+
+
+def test_connections_that_were_cut_are_made_anew(backend, wire):
+    """Whoever finds one asks again at once, and nobody notices."""
+    store = backend.kind(backend.address(wire.port))
+    for generation in (1, 2, 3):
+        with store.lock("r", timeout=0) as transaction:
+            transaction.save(a_record(generation))
+        wire.mend()
+    assert store.read("r") == a_record(3)
+
+
+def test_async_callers_do_not_block_their_loop(auth, wire, server, monkeypatch):
     """Others of its tasks go on while the records' server says nothing."""
+    monkeypatch.setattr(renewal, "_OUTAGE_SECONDS", FOREVER)
     auth.token()
     wire.silent = True
     turns = []
 
     async def main():
-        renewal = asyncio.create_task(auth.arenew())
+        task = asyncio.create_task(auth.arenew())
         for _ in range(20):
             await asyncio.sleep(0.005)
-            turns.append(renewal.done())
+            turns.append(task.done())
         wire.mend()
-        return await renewal
+        return await task
 
     assert asyncio.run(main()) == auth.token()
     assert turns == [False] * 20

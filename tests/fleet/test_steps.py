@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from oauth_auth import RefreshToken, errors, turn
+from oauth_auth import RefreshToken, errors, renewal, turn
 from oauth_auth.stores import postgres_rows, redis_rows
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 from tests.faults.logins import settle
@@ -15,6 +15,7 @@ from tests.fleet.steps import FAULTS, Worker
 def quick(monkeypatch):
     """Nobody is waited for any longer than a test needs."""
     monkeypatch.setattr(turn, "SAVE_SECONDS", 0.1)
+    monkeypatch.setattr(renewal, "_OUTAGE_SECONDS", 0.2)
     monkeypatch.setattr(redis_rows, "LEASE_SECONDS", 0.3)
     monkeypatch.setattr(postgres_rows, "SETTLE_SECONDS", 0.1)
 
@@ -37,11 +38,21 @@ def steps_of_a_renewal(backend):
     return len(worker.trouble.steps)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+#: What the others show too, to save time.
+RARE = ("refused", "cut off before")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, marks=pytest.mark.long if fault in RARE else ())
+        for fault in FAULTS
+    ],
+)
 def test_whatever_happens_the_login_lives(backend, fault, caplog):
     """Nothing is spent twice, and all go on; only a dead worker's answer is lost."""
     # That a worker dies is unexpected.
-    logging.getLogger("oauth_auth").setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL, "oauth_auth")
     steps = steps_of_a_renewal(backend)
     lost = 0
     for number in range(steps):

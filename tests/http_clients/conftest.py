@@ -3,15 +3,14 @@
 import gc
 import logging
 import os
-import threading
 import time
 
 import pytest
 
 from oauth_auth import MemoryStore, OAuthAuth, RefreshToken, origins
 from oauth_auth.testing import TestingServer
+from tests.flights import let_flights_end
 from tests.http_clients.api import Api
-from tests.http_clients.drivers import FOREVER
 from tests.transport.servers import make_certificate
 
 AMBIENT = (
@@ -43,10 +42,7 @@ def _nothing_said_before():
 def _nothing_left_behind():
     """Let no test end while a renewal of its own is under way."""
     yield
-    for thread in threading.enumerate():
-        if thread.name.startswith("oauth_auth"):
-            thread.join(FOREVER)
-            assert not thread.is_alive()
+    let_flights_end()
 
 
 @pytest.fixture(autouse=True, scope="module")

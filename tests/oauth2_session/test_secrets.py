@@ -1,12 +1,11 @@
 """The drop-in tells no secret: in logs, errors, and the frames of its own lines."""
 
-import threading
-
 import pytest
 import requests
 from oauthlib.oauth2 import MobileApplicationClient, OAuth2Error
 
 from oauth_auth import OAuth2Session, TokenUpdated
+from tests.flights import let_flights_end
 from tests.http_clients.failures import closed_port
 from tests.login.people import follow
 from tests.secrecy.lines import Lines
@@ -21,9 +20,7 @@ def lines():
     watch.findings()
     with Lines(listen=True) as lines:
         yield lines
-        for thread in threading.enumerate():
-            if thread.name.startswith("oauth_auth"):
-                thread.join(30)
+        let_flights_end()
     assert watch.findings() == []
     assert any("oauth2_session" in file for file, _, _ in lines.seen)
 

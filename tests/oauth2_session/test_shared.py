@@ -34,6 +34,7 @@ from oauth_auth import (
 from oauth_auth.oauth2_session import reach, shared
 from oauth_auth.oauth2_session.call import Call
 from oauth_auth.transport.watch import Watch
+from tests.flights import let_flights_end
 from tests.http_clients.api import Reply, redirect
 from tests.oauth2_session.endpoint import json_reply, refusal
 
@@ -222,9 +223,7 @@ class TestRenewing:
         assert session.get(endpoint.url).ok
         session._shared_login()._resolved().held.fresh_until = 0.0
         assert session.get(endpoint.url).ok
-        for thread in threading.enumerate():
-            if thread.name.startswith("oauth_auth"):
-                thread.join(30)
+        let_flights_end()
         assert endpoint.asked == []
 
     def test_each_token_is_told_once_and_never_an_older_one(self, endpoint):

@@ -20,6 +20,7 @@ from oauth_auth import (
 )
 from oauth_auth.testing import TestingServer
 from tests.client_keys import EC, pem, public
+from tests.flights import let_flights_end
 from tests.http_clients.failures import closed_port
 from tests.secrecy.lines import WRAPPING, LineFailedError, Lines
 from tests.secrecy.told import told_by_error
@@ -55,13 +56,6 @@ def login(server, path, *, expired=True, **settings):
         token={**tokens, "expires_at": time.time() + (-1 if expired else 3600)},
     )
     return OAuthAuth(grant, store=FileStore(path), timeout=5.0, **settings)
-
-
-def let_flights_end():
-    for thread in threading.enumerate():
-        if thread.name.startswith("oauth_auth"):
-            thread.join(FOREVER)
-            assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -374,9 +374,9 @@ class TestConnections:
             return store._rows._server.ask("SELECT pg_backend_pid()", {})[0][0]
 
         mine = number()
+        assert int(in_child(number)) != mine
         with store.lock(ID, timeout=0):
             before = lockers(database)
-            assert int(in_child(number)) != mine
             assert in_child(lambda: store.read(ID).generation) == "1"
             # Its end has not ended what its parent holds.
             assert lockers(database) == before

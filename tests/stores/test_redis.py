@@ -329,8 +329,8 @@ def test_a_child_has_connections_of_its_own(store, client):
         return store._rows._server.call("client_id")
 
     mine = number()
+    assert int(in_child(number)) != mine
     with store.lock(ID, timeout=0):
-        assert int(in_child(number)) != mine
         assert in_child(lambda: store.read(ID).generation) == "1"
         # Its end has not ended what its parent holds.
         assert client.exists(LEASE)
