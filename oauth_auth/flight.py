@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
@@ -25,6 +26,10 @@ __all__ = ["Flight", "Reentered", "in_context", "join", "may_wait_for"]
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
+#: So many tasks of one event loop are woken in one round of it, in at most so many
+#: rounds: a busy loop's rounds are long, and the last task waits for all of them.
+_AT_ONCE: Final = 1
+_ROUNDS: Final = 512
 #: Waiters wake up this often, in seconds, to no other end than to be interruptible.
 _WAKE: Final = 1.0
 
@@ -172,6 +177,52 @@ def _among_greenlets_that_stop() -> bool:
 
 
 @final
+class _Crowd:
+    """Those who wait for one flight: the tasks of one event loop, or all threads.
+
+    Args:
+        loop: The loop's own object; None for threads.
+    """
+
+    __slots__ = ("_at_once", "_loop", "events")
+
+    def __init__(self, loop: Any) -> None:
+        self._loop: Final = loop
+        #: Complete when they are woken.
+        self.events: Final[deque[Any]] = deque()
+        self._at_once = 0
+
+    def wake(self) -> None:
+        """Wake them all, from any thread.
+
+        Those of a loop not at once: it would stand still until all had sent their
+        requests, and each call from here into the loop costs a system call.
+        """
+        loop = self._loop
+        if loop is None:
+            for event in self.events:
+                event.set()
+            return
+        self._at_once = max(_AT_ONCE, -(-len(self.events) // _ROUNDS))
+        # anyio's own calls from threads wait for the loop to answer; one blocked loop
+        # would then keep the result from all others.
+        self._soon(getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon)
+
+    def _wake_some(self) -> None:
+        for _ in range(min(self._at_once, len(self.events))):
+            self.events.popleft().set()
+        if self.events:
+            self._soon(
+                getattr(self._loop, "call_soon", None) or self._loop.run_sync_soon
+            )
+
+    def _soon(self, schedule: Callable[[Callable[[], None]], object]) -> None:
+        # Where the loop has ended its tasks have too.
+        with contextlib.suppress(RuntimeError):
+            schedule(self._wake_some)
+
+
+@final
 class Flight(Generic[_Result]):
     """One piece of work under way."""
 
@@ -185,7 +236,8 @@ class Flight(Generic[_Result]):
         self._key: Final = key
         self._work: Final = work
         self._guard: Final = threading.Lock()  # guards what follows
-        self._wakers: list[Callable[[], object]] = []
+        #: By event loop; of threads by None.
+        self._crowds: dict[Any, _Crowd] = {}
         self._waiting = 0
         self._published = False
         self._stranded = False
@@ -256,9 +308,9 @@ class Flight(Generic[_Result]):
                 return
             self._result, self._failure = result, failure
             self._published = True
-            wakers, self._wakers = self._wakers, []
-        for wake in wakers:
-            wake()
+            crowds, self._crowds = self._crowds, {}
+        for crowd in crowds.values():
+            crowd.wake()
 
     def _forget(self) -> None:
         with self._state.guard:
@@ -272,13 +324,16 @@ class Flight(Generic[_Result]):
             raise errors.from_facts(self._failure)
         return self._result  # type: ignore[return-value] # set unless _failure is
 
-    def _register(self, waker: Callable[[], object]) -> bool:
-        """Have the waker called at the end; False if that has come already."""
+    def _register(self, event: Any, loop: Any = None) -> bool:
+        """Have the event set at the end; False if that has come already."""
         with self._guard:
             stranded, self._stranded = self._stranded, False
             if self._published:
                 return False
-            self._wakers.append(waker)
+            crowd = self._crowds.get(loop)
+            if crowd is None:
+                crowd = self._crowds[loop] = _Crowd(loop)
+            crowd.events.append(event)
             self._waiting += 1
         if stranded:
             self.run()
@@ -295,7 +350,7 @@ class Flight(Generic[_Result]):
             OAuthAuthError: The work failed.
         """
         event = threading.Event()
-        if self._register(event.set):
+        if self._register(event):
             try:
                 # On Windows Ctrl-C does not end a wait without a limit; and gevent
                 # raises where nothing of the same real thread could end it.
@@ -312,31 +367,12 @@ class Flight(Generic[_Result]):
             OAuthAuthError: The work failed.
         """
         import anyio
+        import anyio.lowlevel
 
         event = anyio.Event()
-        wake = _into_this_loop(event.set)
-        if self._register(wake):
+        if self._register(event, anyio.lowlevel.current_token().native_token):
             try:
                 await event.wait()
             finally:
                 self._leave()
         return self._outcome()
-
-
-def _into_this_loop(function: Callable[[], object]) -> Callable[[], None]:
-    """Return a function for other threads that runs this one in the current loop."""
-    import anyio.lowlevel
-
-    # anyio's own calls from threads wait for the loop to answer; one blocked loop
-    # would then keep the result from all others.
-    native: Any = anyio.lowlevel.current_token().native_token
-    schedule = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
-
-    def run() -> None:
-        try:
-            schedule(function)
-        except RuntimeError:
-            # The loop has ended, and its tasks with it.
-            return
-
-    return run

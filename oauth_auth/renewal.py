@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Terms", "TokenSource"]
 
-#: Pauses of those who wait for a record, in seconds, where its store says nothing else
-#: (`pauses`): the first and the longest. Each look at a file takes 0.05 ms.
-_PAUSES: Final = (0.002, 0.025)
 #: A server that keeps the records may be started anew meanwhile, in seconds.
 _OUTAGE_SECONDS: Final = 5.0
 #: A flight that others started may bring just the token that this caller wants to have
@@ -330,16 +327,19 @@ class TokenSource:
         Waiters watch the record rather than the lock: they are content as soon as the
         holder has saved, and fail together with it.
         """
+        with forking.importing("oauth_auth.lookout"):
+            from oauth_auth.lookout import Lookout
         attempt = self.store.lock(self.record_id, timeout=0)
         began = time.monotonic()
         patient = True
-        pause, longest_pause = getattr(self.store, "pauses", _PAUSES)
+        lookout = Lookout(self.store, self.record_id)
         try:
             while True:
                 try:
-                    held = self._consult(terms, rejected, renewing=True)
-                    if held is not None:
-                        return held
+                    if lookout.look():
+                        held = self._consult(terms, rejected, renewing=True)
+                        if held is not None:
+                            return held
                     # Here, since a program that starts finds a token nearly always. All
                     # that a turn needs is loaded with it, before anything is spent.
                     with forking.importing("oauth_auth.turn"):
@@ -353,8 +353,7 @@ class TokenSource:
                     if waited > PATIENT_SECONDS and patient:
                         patient = False
                         self._name_holder(attempt)
-                time.sleep(pause)
-                pause = min(pause * 1.5, longest_pause)
+                lookout.rest(lambda: under_way.abandoned)
         except errors.StoreNotWritable as error:
             if terms.grant.needs_person:
                 self._be_quiet(error)

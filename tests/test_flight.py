@@ -2,7 +2,11 @@
 
 import contextvars
 import threading
+import time
+from collections import Counter
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from oauth_auth import errors, flight
@@ -184,3 +188,113 @@ def test_a_flight_waits_for_the_one_that_it_may_wait_for():
     assert result_of(flight.join(KEY, outer)) == "done"
     assert said == ["needed"]
     assert {result_of(needed), result_of(other)} == {"needed"}
+
+
+class Rounds:
+    """Counts the rounds of an event loop."""
+
+    def __init__(self):
+        self.number = 0
+        self.going = True
+
+    async def count(self):
+        while self.going:
+            self.number += 1
+            await anyio.lowlevel.checkpoint()
+
+
+def crowded(backend, tasks, leaving=0):
+    """Let tasks wait for one flight.
+
+    Args:
+        backend: What anyio calls the loop.
+        tasks: How many.
+        leaving: How many of them are cancelled as they wait.
+
+    Returns:
+        In which rounds of the loop they went on, in the order in which they did.
+    """
+    woken, rounds, gate = [], Rounds(), threading.Event()
+    under_way = flight.join(KEY, lambda _: gate.wait(LIMIT) and "done")
+
+    async def wait(number):
+        assert await under_way.wait_async() == "done"
+        woken.append((number, rounds.number))
+        rounds.going = len(woken) < tasks
+
+    async def main():
+        with anyio.fail_after(LIMIT):
+            await crowd()
+
+    async def crowd():
+        async with anyio.create_task_group() as every:
+            async with anyio.create_task_group() as some:
+                for number in range(tasks, tasks + leaving):
+                    some.start_soon(wait, number)
+                await anyio.wait_all_tasks_blocked()
+                some.cancel_scope.cancel()
+            for number in range(tasks):
+                every.start_soon(wait, number)
+            await anyio.wait_all_tasks_blocked()
+            every.start_soon(rounds.count)
+            gate.set()
+
+    anyio.run(main, backend=backend)
+    assert not under_way._waiting
+    return woken
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_loop_goes_round_while_its_tasks_are_woken(backend):
+    """A thousand that all went on in one round would let nothing else in."""
+    woken = crowded(backend, 1000)
+    assert sorted(number for number, _ in woken) == list(range(1000))
+    in_one = Counter(number for _, number in woken)
+    assert max(in_one.values()) <= 100, in_one.most_common(3)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_more_tasks_do_not_wait_for_more_rounds(backend):
+    """The rounds of a busy loop are long."""
+    woken = crowded(backend, 5000)
+    assert woken[-1][1] - woken[0][1] <= 3 * flight._ROUNDS
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_who_has_left_holds_up_nobody(backend):
+    """Tasks that were cancelled are woken in vain, and the others still are."""
+    woken = crowded(backend, 5, leaving=5)
+    assert sorted(number for number, _ in woken) == list(range(5))
+
+
+def test_all_threads_and_loops_are_woken():
+    """Two loops and two threads wait for one flight."""
+    gate, said = threading.Event(), []
+    under_way = flight.join(KEY, lambda _: gate.wait(LIMIT) and "done")
+
+    async def both():
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                group.start_soon(one)
+
+    async def one():
+        said.append(await under_way.wait_async())
+
+    threads = [
+        threading.Thread(target=work, daemon=True)
+        for work in (
+            lambda: said.append(under_way.wait()),
+            lambda: said.append(under_way.wait()),
+            lambda: anyio.run(both),
+            lambda: anyio.run(both, backend="trio"),
+        )
+    ]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + LIMIT
+    while under_way._waiting < 6 and time.monotonic() < end:
+        time.sleep(0.001)
+    gate.set()
+    for thread in threads:
+        thread.join(LIMIT)
+    assert said == ["done"] * 6

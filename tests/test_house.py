@@ -48,6 +48,7 @@ LAYERS = [
     "introspection",
     "grants",
     "held",
+    "lookout",
     "rejections",
     "turn",
     "seed",

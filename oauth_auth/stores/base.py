@@ -176,7 +176,14 @@ class Transaction(Protocol):
 
 
 class TokenStore(Protocol):
-    """A place for records. Stores are hashable: equal ones share tokens in memory."""
+    """A place for records. Stores are hashable: equal ones share tokens in memory.
+
+    A store may also have ``pauses``, two numbers of seconds: the first pause of those
+    who wait for a record, and the longest. And ``stamp(record_id)``, which returns, at
+    a small part of the cost of `read`, what compares unequal once the record or its
+    mark has changed; it takes no lock and raises nothing. Who waits reads when it
+    differs, and tries the lock now and then all the same, so it may miss a change.
+    """
 
     def read(self, record_id: str) -> Record | None:
         """Return the record with its mark, or None; no lock, no wait for a writer.

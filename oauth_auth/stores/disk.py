@@ -48,11 +48,13 @@ def make_private_directory(path: Path) -> None:
         StoreNotWritable: It cannot be made.
         TokenStoreError: It belongs to somebody else, or others can write to it.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise not_writable(path, error) from None
+    # Not Path.is_dir, which raises where a parent cannot be entered.
+    if not os.path.isdir(path):  # noqa: PTH112
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise not_writable(path, error) from None
     check_directory(path)
 
 

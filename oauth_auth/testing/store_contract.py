@@ -20,6 +20,7 @@ other out:
 
 from __future__ import annotations
 
+import itertools
 import pickle
 
 from oauth_auth import errors
@@ -33,6 +34,7 @@ from oauth_auth.testing.store_tools import (
     PATIENCE,
     TURNS,
     WORKERS,
+    a_mark,
     a_record,
     refused,
     save,
@@ -82,6 +84,25 @@ class StoreContract(RecordTests, CompanionTests, LockTests):
     def test_replacing_what_is_not_there_is_no_error(self) -> None:
         """The oldest claim may be gone already."""
         assert self.make_store().claim("f1", ID, replaces="never") == ID
+
+    def test_a_stamp_tells_of_every_change(self) -> None:
+        """Where there is one: a record or mark that appears, changes or goes."""
+        store = self.make_store()
+        stamp = getattr(self.make_store(), "stamp", None)
+        if stamp is None:
+            return
+        seen = [stamp(ID)]
+        for change in (a_mark(0), a_record(1), a_record(2), a_mark(2), None, a_mark(2)):
+            with store.lock(ID, timeout=PATIENCE) as transaction:
+                if isinstance(change, Record):
+                    transaction.save(change)
+                else:
+                    transaction.mark(change)
+            assert stamp(ID) == stamp(ID)
+            seen.append(stamp(ID))
+        assert all(old != new for old, new in itertools.pairwise(seen)), seen
+        save(store, a_record(1), OTHER)
+        assert stamp(ID) == seen[-1], "another record's change is none"
 
     def test_equal_stores_share_tokens_in_memory(self) -> None:
         """Handles on one storage are equal and hash alike; nothing else is equal."""

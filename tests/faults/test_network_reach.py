@@ -13,6 +13,7 @@ from oauth_auth import errors, renewal
 from oauth_auth.http_clients.httpx import HttpxAuth
 from oauth_auth.http_clients.httpx2 import Httpx2Auth
 from oauth_auth.http_clients.requests import RequestsAuth
+from oauth_auth.lookout import Lookout
 from oauth_auth.testing import TestingServer
 from oauth_auth.transport import HttpOptions
 from tests.faults.certificates import DAY, certified
@@ -226,16 +227,19 @@ def test_a_worker_that_waits_never_steals_the_lock(
     ahead = [0.0]
     looks = threading.Semaphore(0)
 
-    def sleep(seconds):
-        looks.release()
-        time.sleep(seconds)
+    rest = Lookout.rest
 
+    def counted(self, hurried):
+        looks.release()
+        rest(self, hurried)
+
+    monkeypatch.setattr(Lookout, "rest", counted)
     # Only the waiter looks at this clock: the holder has its deadline already.
     monkeypatch.setattr(
         renewal,
         "time",
         types.SimpleNamespace(
-            time=time.time, sleep=sleep, monotonic=lambda: time.monotonic() + ahead[0]
+            time=time.time, monotonic=lambda: time.monotonic() + ahead[0]
         ),
     )
     caught = []

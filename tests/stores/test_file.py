@@ -1,6 +1,7 @@
 """FileStore: the contract, where it lies, and what travels with it."""
 
 import copy
+import os
 import pickle
 import stat
 
@@ -39,6 +40,44 @@ def test_the_default_store_is_where_the_environment_says(monkeypatch, tmp_path):
     assert default_store().path.is_relative_to(tmp_path)
     assert default_store() != store
     assert not default_store().path.exists(), "nothing is made before it is needed"
+
+
+def test_a_stamp_tells_of_a_change_within_one_tick(tmp_path):
+    """Same size and same time: what was renamed over the record has another inode."""
+    store = FileStore(tmp_path)
+    save(store, a_record(1))
+    path = tmp_path / "records" / ID
+    before, seen = path.stat(), store.stamp(ID)
+    save(store, a_record(2))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    same = (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert same
+    assert store.stamp(ID) != seen
+
+
+def test_a_stamp_tells_of_a_change_in_a_file_that_has_its_inode_back(tmp_path):
+    """Inodes are used again, soon on some filesystems; the time then differs."""
+    store = FileStore(tmp_path)
+    save(store, a_record(1))
+    path, seen = tmp_path / "records" / ID, store.stamp(ID)
+    os.utime(path, ns=(0, 0))
+    assert store.stamp(ID) != seen
+
+
+def test_a_stamp_raises_nothing(tmp_path):
+    """What is wrong with a file its reader says; an id must be one all the same."""
+    store = FileStore(tmp_path)
+    save(store, a_record(1))
+    seen = store.stamp(ID)
+    path = tmp_path / "records" / ID
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert store.stamp(ID) != seen
+    (tmp_path / "records").rename(tmp_path / "gone")
+    assert store.stamp(ID) == (None, None)
+    with pytest.raises(ValueError, match="not a record id"):
+        store.stamp("../keys")
 
 
 def test_a_relative_path_means_the_directory_of_then(monkeypatch, tmp_path):
