@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from oauth_auth import renewal
 from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
 from oauth_auth.renewal import TokenSource
@@ -22,6 +23,8 @@ _KEPT: Final = 8192
 _IDENTIFIERS_KEPT: Final = 1024
 #: Seconds until a store that could not be reached is asked again.
 _OUTAGE_PAUSE: Final = 60.0
+#: Seconds between two tries to reach the store at the start.
+_NEXT_TRY: Final = 0.1
 
 _log = logging.getLogger("oauth_auth")
 _sources: dict[tuple[TokenStore, str], TokenSource] = {}
@@ -46,6 +49,19 @@ def find_source(store: TokenStore, grant: Grant, account: str | None) -> Found:
         ConfigurationError: The seed belongs to a record of another configuration.
         TokenStoreError: The store cannot be used, and the grant needs it.
     """
+    began = time.monotonic()
+    while True:
+        try:
+            return _found(store, grant, account)
+        except errors.StoreUnreachable:
+            # A worker may start while the store's server is started anew, and as a
+            # renewal does it waits for that.
+            if time.monotonic() - began > renewal._OUTAGE_SECONDS:
+                raise
+        time.sleep(_NEXT_TRY)
+
+
+def _found(store: TokenStore, grant: Grant, account: str | None) -> Found:
     identifier = _identifier_of(store, grant)
     place = find_place(store, identifier, grant, account, has_fresh)
     source = source_of(store, place.record_id)

@@ -288,6 +288,15 @@ def test_a_seed_is_found_without_reading_all_records(
         assert (found == record_id) is known
 
 
+def test_a_worker_that_starts_waits_for_a_restart(auth, wire, server, monkeypatch):
+    """A server that is started anew at that moment costs it no error."""
+    monkeypatch.setattr(renewal, "_OUTAGE_SECONDS", FOREVER)
+    wire.cut()
+    threading.Timer(0.3, wire.mend).start()
+    assert auth.token()
+    assert server.token_requests == 1
+
+
 def test_connections_that_were_cut_are_made_anew(backend, wire):
     """Whoever finds one asks again at once, and nobody notices."""
     store = backend.kind(backend.address(wire.port))
