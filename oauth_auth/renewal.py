@@ -340,11 +340,11 @@ class TokenSource:
                         held = self._consult(terms, rejected, renewing=True)
                         if held is not None:
                             return held
-                    # Here, since a program that starts finds a token nearly always. All
-                    # that a turn needs is loaded with it, before anything is spent.
-                    with forking.importing("oauth_auth.turn"):
-                        from oauth_auth.turn import Turn
                     with attempt as transaction:
+                        # Here, since nobody needs it who finds a token, or waits for
+                        # one. It loads all that a turn needs, before anything is spent.
+                        with forking.importing("oauth_auth.turn"):
+                            from oauth_auth.turn import Turn
                         return Turn(self, terms, rejected, under_way, transaction).run()
                 except (errors.StoreLocked, errors.StoreUnreachable) as error:
                     waited = time.monotonic() - began
@@ -367,7 +367,8 @@ class TokenSource:
             )
             return self._renew_in_memory(terms, rejected)
         except errors.OAuthAuthError as error:
-            self._be_quiet(error)
+            # When the program ends nobody minds.
+            self._be_quiet(error, said=not under_way.abandoned)
             raise
 
     def _name_holder(self, attempt: object) -> None:
@@ -417,13 +418,14 @@ class TokenSource:
         self.mark = hold(error, self.mark, generation, None)
         self._be_quiet(error)
 
-    def _be_quiet(self, error: Any) -> None:
+    def _be_quiet(self, error: Any, *, said: bool = True) -> None:
         mark = self.mark
         pause = 1.0
         if mark is not None and mark.active(time.time()):
             pause = mark.duration if mark.kind == "hold" else _REFUSED_PAUSE
         self.quiet_until = time.monotonic() + pause
-        _log.warning("not renewed: %s", error)
+        if said:
+            _log.warning("not renewed: %s", error)
 
     def say_once(self, level: int, key: Hashable, message: str, *args: object) -> None:
         """Log something that need not be said again for this record."""
