@@ -14,5 +14,5 @@ pytest_plugins = ["tests.secrecy.plugin", "tests.servers.fixtures"]
 
 
 def pytest_xdist_auto_num_workers():
-    """Run two processes more than there are cores: tests wait a third of their time."""
-    return (os.cpu_count() or 1) + 2
+    """Run one process more than there are cores: tests wait a fifth of their time."""
+    return (os.cpu_count() or 1) + 1

@@ -261,14 +261,14 @@ class TestPlaces:
             raise RuntimeError("s3cret-word-77")
 
         def ours():
-            raise errors.StoreLocked("locked")
+            raise errors.StoreCorrupt("damaged")
 
         auth = auth_of(server, TokenExchange(ISSUER, subject_token=broken), account="a")
         with pytest.raises(errors.ConfigurationError, match="raised RuntimeError") as e:
             auth.token()
         assert "s3cret" not in str(e.value)
         auth = auth_of(server, TokenExchange(ISSUER, subject_token=ours), account="b")
-        with pytest.raises(errors.StoreLocked):
+        with pytest.raises(errors.StoreCorrupt):
             auth.token()
         assert server.requests == []
 

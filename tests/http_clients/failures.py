@@ -9,11 +9,15 @@ import pytest
 from oauth_auth import errors
 from tests.http_clients.api import unauthorized
 
+#: Bound and never listened on, so that no other process gets their ports.
+_held = []
+
 
 def closed_port():
     """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    _held.append(socket.socket())
+    _held[-1].bind(("127.0.0.1", 0))
+    return _held[-1].getsockname()[1]
 
 
 class FailureTests:

@@ -14,6 +14,7 @@ import pytest
 from oauth_auth.errors import ConfigurationError
 from oauth_auth.transport import HttpOptions, exchange
 from oauth_auth.transport.body import LIMIT
+from tests.http_clients.failures import closed_port
 from tests.transport.asking import (
     ACCESS_TOKEN,
     BASIC,
@@ -39,12 +40,6 @@ from tests.transport.servers import (
 
 #: Debug lines that the libraries write when the answer has come.
 AFTER_THE_ANSWER = ('HTTP/1.1" 200', "receive_response_headers.complete")
-
-
-def closed_port():
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class TransportContract:
