@@ -14,7 +14,7 @@ from benchmarks.measure import Spread, per_call, per_call_async
 from benchmarks.noop import NoopAdapter, noop_transport
 from benchmarks.ours import OursHttpx, OursHttpx2, OursRequests, grant_of, store_at
 from benchmarks.report import Column, Table
-from benchmarks.warm import compared
+from benchmarks.warm import per_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,17 +35,7 @@ _MICRO = 1e6
 
 def run(options: Options) -> list[Table]:
     """Measure every client, and new objects."""
-    rows: list[dict[str, Any]] = []
-    notes: list[str] = []
-    for library, tries, missing in (
-        ("requests", *_requests(options)),
-        ("httpx", *_httpx(options, "httpx", asynchronous=False)),
-        ("httpx async", *_httpx(options, "httpx", asynchronous=True)),
-        ("httpx2", *_httpx(options, "httpx2", asynchronous=False)),
-        ("httpx2 async", *_httpx(options, "httpx2", asynchronous=True)),
-    ):
-        rows += compared(library, tries, options, rounds=21)
-        notes += [note for note in missing if note not in notes]
+    rows, notes = per_client(options, _requests, _httpx, rounds=21)
     return [
         Table(
             "A whole warm call, sent nowhere.",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.options import Options
 
-__all__ = ["compared", "run"]
+__all__ = ["per_client", "run"]
 
 _COLUMNS = [
     Column("library", "library"),
@@ -32,17 +32,7 @@ _MICRO = 1e6
 
 def run(options: Options) -> list[Table]:
     """Measure every adapter."""
-    rows, notes = [], []
-    # The name of the floor comes first.
-    for library, tries, missing in (
-        ("requests", *_requests(options)),
-        ("httpx", *_httpx(options, "httpx", asynchronous=False)),
-        ("httpx async", *_httpx(options, "httpx", asynchronous=True)),
-        ("httpx2", *_httpx(options, "httpx2", asynchronous=False)),
-        ("httpx2 async", *_httpx(options, "httpx2", asynchronous=True)),
-    ):
-        rows += compared(library, tries, options, rounds=31)
-        notes += [note for note in missing if note not in notes]
+    rows, notes = per_client(options, _requests, _httpx, rounds=31)
     return [
         Table(
             "Attach a warm token to a prepared request (httpx: run the whole auth "
@@ -61,7 +51,29 @@ def run(options: Options) -> list[Table]:
     ]
 
 
-def compared(
+def per_client(
+    options: Options,
+    of_requests: Callable[[Options], tuple[dict[str, Callable[[], float]], list[str]]],
+    of_httpx: Callable[..., tuple[dict[str, Callable[[], float]], list[str]]],
+    *,
+    rounds: int,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Compare each client's candidates; return rows, and notes on what is missing."""
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for client, tries, missing in (
+        ("requests", *of_requests(options)),
+        ("httpx", *of_httpx(options, "httpx", asynchronous=False)),
+        ("httpx async", *of_httpx(options, "httpx", asynchronous=True)),
+        ("httpx2", *of_httpx(options, "httpx2", asynchronous=False)),
+        ("httpx2 async", *of_httpx(options, "httpx2", asynchronous=True)),
+    ):
+        rows += _compared(client, tries, options, rounds=rounds)
+        notes += [note for note in missing if note not in notes]
+    return rows, notes
+
+
+def _compared(
     library: str,
     tries: dict[str, Callable[[], float]],
     options: Options,
