@@ -322,38 +322,9 @@ class TokenSource:
     def _renew(
         self, under_way: flight.Flight[Held], terms: Terms, rejected: Held | None
     ) -> Held:
-        """Renew, or adopt what another worker renewed meanwhile.
-
-        Waiters watch the record rather than the lock: they are content as soon as the
-        holder has saved, and fail together with it.
-        """
-        with forking.importing("oauth_auth.lookout"):
-            from oauth_auth.lookout import Lookout
-        attempt = self.store.lock(self.record_id, timeout=0)
-        began = time.monotonic()
-        patient = True
-        lookout = Lookout(self.store, self.record_id)
+        """Renew, or adopt what another worker renewed meanwhile."""
         try:
-            while True:
-                try:
-                    if lookout.look():
-                        held = self._consult(terms, rejected, renewing=True)
-                        if held is not None:
-                            return held
-                    with attempt as transaction:
-                        # Here, since nobody needs it who finds a token, or waits for
-                        # one. It loads all that a turn needs, before anything is spent.
-                        with forking.importing("oauth_auth.turn"):
-                            from oauth_auth.turn import Turn
-                        return Turn(self, terms, rejected, under_way, transaction).run()
-                except (errors.StoreLocked, errors.StoreUnreachable) as error:
-                    waited = time.monotonic() - began
-                    if waited > _patience_with(error, terms) or under_way.abandoned:
-                        raise
-                    if waited > PATIENT_SECONDS and patient:
-                        patient = False
-                        self._name_holder(attempt)
-                lookout.rest(lambda: under_way.abandoned)
+            return self._in_turn(under_way, terms, rejected)
         except errors.StoreNotWritable as error:
             if terms.grant.needs_person:
                 self._be_quiet(error)
@@ -370,6 +341,42 @@ class TokenSource:
             # When the program ends nobody minds.
             self._be_quiet(error, said=not under_way.abandoned)
             raise
+
+    def _in_turn(
+        self, under_way: flight.Flight[Held], terms: Terms, rejected: Held | None
+    ) -> Held:
+        """Take a turn at the record, unless another worker's brings what is wanted.
+
+        Waiters watch the record rather than the lock: they are content as soon as the
+        holder has saved, and fail together with it.
+        """
+        with forking.importing("oauth_auth.lookout"):
+            from oauth_auth.lookout import Lookout
+        attempt = self.store.lock(self.record_id, timeout=0)
+        began = time.monotonic()
+        patient = True
+        lookout = Lookout(self.store, self.record_id)
+        while True:
+            try:
+                if lookout.look():
+                    held = self._consult(terms, rejected, renewing=True)
+                    if held is not None:
+                        return held
+                if lookout.should_try_lock():
+                    with attempt as transaction:
+                        # Here, since nobody needs it who finds a token, or waits for
+                        # one. It loads all that a turn needs, before anything is spent.
+                        with forking.importing("oauth_auth.turn"):
+                            from oauth_auth.turn import Turn
+                        return Turn(self, terms, rejected, under_way, transaction).run()
+            except (errors.StoreLocked, errors.StoreUnreachable) as error:
+                waited = time.monotonic() - began
+                if waited > _patience_with(error, terms) or under_way.abandoned:
+                    raise
+                if waited > PATIENT_SECONDS and patient:
+                    patient = False
+                    self._name_holder(attempt)
+            lookout.rest(lambda: under_way.abandoned)
 
     def _name_holder(self, attempt: object) -> None:
         _log.warning(

@@ -8,6 +8,7 @@ import pytest
 from oauth_auth import FileStore, errors, lookout
 from oauth_auth.flight import Flight
 from oauth_auth.lookout import Lookout
+from oauth_auth.stores.record_file import FileTransaction
 from tests.fake_server import FakeServer
 from tests.test_renewal import expire, machine
 
@@ -110,6 +111,117 @@ def test_who_is_hurried_does_not_wait_for_a_change(played):
     assert len(played.slept) == 2
 
 
+class Told(Stamped):
+    """A store that knows of a holder, who is done when the test says so."""
+
+    def __init__(self, played):
+        self.played = played
+        self.held = True
+        self.done_at = self.saved_at = float("inf")
+        self.listening = self.listened = 0
+
+    def listen(self, record_id):
+        assert record_id == "id"
+        return self if self.held else None
+
+    def __enter__(self):
+        self.listening += 1
+        self.listened += 1
+        return self
+
+    def __exit__(self, *exc_info):
+        self.listening -= 1
+
+    def wait(self, seconds):
+        until = min(self.played.now + seconds, max(self.done_at, self.played.now))
+        self.played.sleep(until - self.played.now)
+        if self.played.now >= self.saved_at:
+            self.version += 1
+            self.saved_at = float("inf")
+        return until >= self.done_at
+
+
+def test_who_is_told_leaves_the_lock_alone(played):
+    """It wakes now and then, and asks for the stamp; it is told the moment it ends."""
+    store = Told(played)
+    waiter = Lookout(store, "id")
+    assert waiter.look()
+    assert not waiter.should_try_lock()
+    store.done_at = 1.5
+    waiter.rest(never)
+    assert played.now == 1.5
+    assert played.slept == pytest.approx([*[lookout._WAKE] * 3, 0.3])
+    assert not waiter.look()
+    assert (store.listened, store.listening) == (1, 0)
+    # Another worker may have been quicker, and is waited for in turn.
+    assert not waiter.should_try_lock()
+    store.held = False
+    assert waiter.should_try_lock()
+
+
+def test_a_holder_that_turns_up_after_the_lock_was_tried_is_waited_for(played):
+    """It had the lock, and nothing to listen to yet."""
+    store = Told(played)
+    store.held = False
+    waiter = Lookout(store, "id")
+    assert waiter.look()
+    assert waiter.should_try_lock()
+    store.held, store.done_at = True, 0.3
+    waiter.rest(never)
+    assert played.slept == [pytest.approx(0.3)]
+
+
+def test_the_lock_is_tried_now_and_then_although_nobody_said_it_is_free(played):
+    """A holder's forked child may keep the news back; each try is followed by none."""
+    store = Told(played)
+    waiter = Lookout(store, "id")
+    waiter.look()
+    for _ in range(2):
+        assert not waiter.should_try_lock()
+        before = played.now
+        waiter.rest(never)
+        waited = played.now - before
+        assert 0 <= waited - lookout._ANYWAY_TOLD <= lookout._WAKE
+        assert waiter.should_try_lock()
+    assert not waiter.should_try_lock()
+
+
+def test_a_change_is_seen_although_it_is_not_told(played):
+    """As from another machine, whose holder took over from this one's."""
+    store = Told(played)
+    store.saved_at = 1.0
+    waiter = Lookout(store, "id")
+    waiter.look()
+    assert not waiter.should_try_lock()
+    waiter.rest(never)
+    assert played.now == pytest.approx(3 * lookout._WAKE)
+    assert waiter.look()
+    assert not waiter.should_try_lock()
+
+
+def test_a_change_before_one_listens_is_not_waited_out(played):
+    """Somebody saved between the look and that; the next holder may take long."""
+    store = Told(played)
+    waiter = Lookout(store, "id")
+    waiter.look()
+    store.version += 1
+    assert not waiter.should_try_lock()
+    waiter.rest(never)
+    assert played.slept == []
+    assert waiter.look()
+
+
+def test_who_is_hurried_is_not_told_but_tries(played):
+    """At the end of the interpreter the lock says whether to give up."""
+    store = Told(played)
+    waiter = Lookout(store, "id")
+    waiter.look()
+    assert not waiter.should_try_lock()
+    waiter.rest(lambda: len(played.slept) == 2)
+    assert len(played.slept) == 2
+    assert waiter.should_try_lock()
+
+
 class Waiting:
     """A worker whose token has expired, and a record that another one holds."""
 
@@ -158,9 +270,13 @@ class Waiting:
         return self.tokens[0]
 
 
-@pytest.fixture
-def waiting(tmp_path):
-    return Waiting(tmp_path / "store")
+@pytest.fixture(params=["told", "not told"])
+def waiting(request, tmp_path, monkeypatch):
+    waiting = Waiting(tmp_path / "store")
+    waiting.told = request.param == "told"
+    if not waiting.told:
+        monkeypatch.setattr(FileStore, "listen", lambda self, record_id: None)
+    return waiting
 
 
 def test_a_waiter_is_content_before_the_lock_is_free(waiting, monkeypatch):
@@ -171,6 +287,24 @@ def test_a_waiter_is_content_before_the_lock_is_free(waiting, monkeypatch):
         waiting.renew(transaction)
         assert waiting.end()._access_token.reveal() == "another"
     assert waiting.server.token_requests == 1
+
+
+def test_who_is_told_does_not_try_the_lock(waiting, monkeypatch):
+    """Where nobody tells, it is tried: the holder may have died."""
+    monkeypatch.setattr(lookout, "_ANYWAY", NEVER)
+    tried = []
+    enter = FileTransaction.__enter__
+
+    def counted(transaction):
+        tried.append(threading.current_thread().name)
+        return enter(transaction)
+
+    monkeypatch.setattr(FileTransaction, "__enter__", counted)
+    with waiting.lock() as transaction:
+        waiting.wait_for_looks(monkeypatch, looks=1)
+        waiting.renew(transaction)
+        assert waiting.end()._access_token.reveal() == "another"
+    assert tried.count("oauth_auth renewal") == (0 if waiting.told else 1)
 
 
 def test_a_change_that_the_stamp_misses_is_noticed_all_the_same(waiting, monkeypatch):

@@ -183,6 +183,11 @@ class TokenStore(Protocol):
     a small part of the cost of `read`, what compares unequal once the record or its
     mark has changed; it takes no lock and raises nothing. Who waits reads when it
     differs, and tries the lock now and then all the same, so it may miss a change.
+
+    And ``listen(record_id)``, which returns None, or a context manager if it knows that
+    somebody holds the record's lock: its ``wait(seconds)`` returns True as soon as that
+    one has saved, let go or died, and False after so long. Who waits then leaves the
+    stamp and the lock alone for a while.
     """
 
     def read(self, record_id: str) -> Record | None:

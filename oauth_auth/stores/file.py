@@ -17,6 +17,7 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, final
 
+from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 from oauth_auth.stores import disk
@@ -29,6 +30,7 @@ from oauth_auth.stores.sealing import Sealer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from oauth_auth.stores.bell import Listener
     from oauth_auth.stores.keys import Keys
 
 __all__ = ["FileStore"]
@@ -40,7 +42,7 @@ _LONGEST_NAME: Final = 80
 #: How many stores' paths one process remembers.
 _KNOWN_KEPT: Final = 256
 #: Files in ``records/`` that no key is needed for.
-_UNSEALED: Final = r".*(\.lock|\.corrupt-\d+)"
+_UNSEALED: Final = r".*(\.lock|\.bell|\.corrupt-\d+)"
 
 
 class _Claim(NamedTuple):
@@ -105,6 +107,16 @@ class FileStore:
         """
         path = f"{self._records}{os.sep}{_checked(record_id)}"
         return _version(path), _version(f"{path}.mark")
+
+    def listen(self, record_id: str) -> Listener | None:
+        """Return what waits for who holds the record's lock; None if nobody is known.
+
+        It ends with the save or the lock, whichever is first.
+        """
+        with forking.importing("oauth_auth.stores.bell"):
+            from oauth_auth.stores.bell import listen
+
+        return listen(self._files(record_id).bell)
 
     def lock(self, record_id: str, *, timeout: float) -> FileTransaction:
         """Return the record's lock, among all processes of this user."""

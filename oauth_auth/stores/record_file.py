@@ -7,6 +7,7 @@ For a record ``ID`` there are:
               the answer written behind it in place, then renamed over the record
     ID.mark   the mark
     ID.lock   the lock; never removed
+    ID.bell   a FIFO, while the lock is held; see `bell`
 
 ``ID`` and ``ID.next`` have the same layout: a line that names the format, then the
 sealed journal and the sealed record, each behind its length in 4 bytes. A length of 0
@@ -26,6 +27,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, final
 
+from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.stores import disk
 from oauth_auth.stores.base import (
@@ -42,6 +44,7 @@ from oauth_auth.stores.file_lock import FileLock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from oauth_auth.stores.bell import Bell
     from oauth_auth.stores.sealing import Sealer
 
 __all__ = ["FileTransaction", "RecordFiles"]
@@ -78,7 +81,7 @@ class RecordFiles:
         sealer: Opens them.
     """
 
-    __slots__ = ("_sealer", "mark", "new", "next", "path")
+    __slots__ = ("_sealer", "bell", "mark", "new", "next", "path")
 
     def __init__(self, path: Path, sealer: Sealer) -> None:
         self.path: Final = path
@@ -86,6 +89,7 @@ class RecordFiles:
         #: What becomes ``ID.next`` when its journal is written.
         self.new: Final = path.with_name(f".{path.name}.next.new")
         self.mark: Final = path.with_name(f"{path.name}.mark")
+        self.bell: Final = path.with_name(f"{path.name}.bell")
         self._sealer: Final = sealer
 
     def read_record(self) -> Record | None:
@@ -162,6 +166,8 @@ class FileTransaction:
         self._lock: Final = FileLock(
             files.path.with_name(f"{files.path.name}.lock"), timeout
         )
+        #: While the lock is held.
+        self._bell: Bell | None = None
         #: ``ID.next``, while this transaction writes it.
         self._fd: int | None = None
         self._answer_at = 0
@@ -174,7 +180,14 @@ class FileTransaction:
         directory = self._files.path.parent
         disk.make_private_directory(directory.parent)
         disk.make_private_directory(directory)
+        with forking.importing("oauth_auth.stores.bell"):
+            from oauth_auth.stores.bell import Bell
         self._lock.__enter__()
+        try:
+            self._bell = Bell(self._files.bell)
+        except BaseException:
+            self._lock.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -182,8 +195,13 @@ class FileTransaction:
             # What is not saved by now may get lost.
             with contextlib.suppress(OSError):
                 self._close()
+            # While the lock is held: the next holder makes one of the same name.
+            if self._bell is not None:
+                self._bell.hide()
         finally:
             self._lock.__exit__(*exc_info)
+            # Not earlier: who has been woken would find the lock still held.
+            self._ring()
 
     def holder(self) -> str | None:
         """Return which process holds the lock, in words; None if that is not known."""
@@ -243,6 +261,7 @@ class FileTransaction:
                 self._close()
             raise disk.not_writable(self._files.path, error) from None
         self._tried = 0
+        self._ring()
         with contextlib.suppress(OSError):
             # It is void now, since it belongs to an older generation.
             self._files.mark.unlink(missing_ok=True)
@@ -270,6 +289,7 @@ class FileTransaction:
                 disk.write_private(files.mark, sealed, durable=False)
         except OSError as error:
             raise disk.not_writable(files.mark, error) from None
+        self._ring()
 
     def _search(self) -> None:
         """Look for a dead worker's answer before its file is given up."""
@@ -362,6 +382,12 @@ class FileTransaction:
             disk.replace(path, aside)
         disk.replace(self._files.next, path)
         disk.sync_directory(path.parent)
+
+    def _ring(self) -> None:
+        """Wake those who wait for this transaction, or what it has saved."""
+        if self._bell is not None:
+            bell, self._bell = self._bell, None
+            bell.ring()
 
     def _close(self) -> None:
         if self._fd is not None:

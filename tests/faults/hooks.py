@@ -87,6 +87,7 @@ class _Files:
                 "replace",
                 "unlink",
                 "mkdir",
+                "mkfifo",
             )
         }
 
@@ -96,6 +97,8 @@ class _Files:
         if task is None or not task.process.world.owns(path):
             return real(path, flags, mode, dir_fd=dir_fd)
         world, path = task.process.world, os.fspath(path)
+        if path.endswith(".bell"):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         if flags & os.O_CREAT:
             _change(task, f"create {called(path)}", path)
         elif flags & (os.O_RDWR | os.O_WRONLY):
@@ -180,6 +183,13 @@ class _Files:
         ):
             _change(task, f"make {called(os.fspath(path))}", path)
         self.real["mkdir"](path, *args, **kwargs)
+
+    def mkfifo(self, path, *args, **kwargs):
+        """Be a filesystem that has none: who waits for one waits outside the run."""
+        task = _task()
+        if task is not None and task.process.world.owns(path):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), str(path))
+        self.real["mkfifo"](path, *args, **kwargs)
 
 
 class Lock:

@@ -77,22 +77,25 @@ def _relayed(relay, connection, request):
         relay.wait_until_left(connection)
 
 
-def login_through(url, server, path, seed, **settings):
-    """Return the auth object of a person's login at a relay's URL."""
+def login_through(url, server, path, seed, *, timeout=FOREVER, **settings):
+    """Return the auth object of a person's login at a relay's URL.
+
+    It is patient, as a relay holds answers until workers have been started.
+    """
     grant = RefreshToken(
         token_endpoint=url,
         client_id=server.client_id,
         client_secret=server.client_secret,
         refresh_token=seed,
     )
-    return OAuthAuth(grant, store=FileStore(path), **settings)
+    return OAuthAuth(grant, store=FileStore(path), timeout=timeout, **settings)
 
 
-def machine_through(url, server, path, seed, **settings):
+def machine_through(url, server, path, seed, *, timeout=FOREVER, **settings):
     """Return the auth object of a client without a person at a relay's URL."""
     grant = ClientCredentials(
         token_endpoint=url,
         client_id=server.client_id,
         client_secret=server.client_secret,
     )
-    return OAuthAuth(grant, store=FileStore(path), **settings)
+    return OAuthAuth(grant, store=FileStore(path), timeout=timeout, **settings)

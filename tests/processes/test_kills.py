@@ -55,7 +55,7 @@ class TestAtRandomInstants:
     @renewals(150)
     def test_no_login_is_lost_within_a_grace_window(self, make_place, renewals):
         """Whoever dies or stands still, no request of the others fails. M82, M87."""
-        place = make_place(rotation="grace", grace=10.0, access_token_lifetime=3.0)
+        place = make_place(rotation="grace", grace=60.0, access_token_lifetime=3.0)
         havoc = Havoc(SEED, renewals, longest_pause=0.8)
         outcome = in_foreman(havoc, crew(place))
         counts = place.server.counts()

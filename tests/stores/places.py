@@ -16,8 +16,12 @@ def place(store, name=ID):
 
 
 def names(store, directory="records"):
-    """Return the names of all files there."""
-    return sorted(path.name for path in (store.path / directory).iterdir())
+    """Return the names of all files there, but for what waiters listen to.
+
+    That is there as long as a lock is held; see test_bell.
+    """
+    found = (path.name for path in (store.path / directory).iterdir())
+    return sorted(name for name in found if not name.endswith(".bell"))
 
 
 def answer_of_a_dead_writer(store, monkeypatch):

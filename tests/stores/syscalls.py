@@ -1,4 +1,7 @@
-"""What a store asks the system to do with its files: written down, or made to fail."""
+"""What a store asks the system to do with its files: written down, or made to fail.
+
+But for what waiters listen to (`bell`), which holds nothing.
+"""
 
 import fcntl
 import functools
@@ -94,4 +97,6 @@ class Syscalls:
         if isinstance(target, int):
             return self._files.get(target)
         text = os.fspath(target)
-        return _path_of(text) if text.startswith(self._root) else None
+        if not text.startswith(self._root) or text.endswith(".bell"):
+            return None
+        return _path_of(text)
