@@ -45,17 +45,27 @@ def free_port():
             return port
 
 
+#: Ends a server when the test run is gone, which did not come to do that itself.
+_WATCH = 'read -r server && { read -r _; kill -"$1" "$server"; }'
+
+
 class Machine:
     """A server process that can be stopped, killed and started again.
+
+    It does not outlive the process that has started it, however that ends.
 
     Args:
         directory: Its own; what is in it outlives the process.
     """
 
+    #: What ends it at once.
+    end = signal.SIGKILL
+
     def __init__(self, directory):
         self.directory = directory
         self.port = free_port()
         self._process = None
+        self._watchdog = None
 
     def command(self):
         """Return what to run."""
@@ -71,6 +81,11 @@ class Machine:
 
     def start(self):
         """Start it, and wait until it answers."""
+        self._watchdog = subprocess.Popen(
+            ["/bin/sh", "-c", _WATCH, "watchdog", str(int(self.end))],
+            stdin=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is not for it
+        )
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
@@ -82,6 +97,8 @@ class Machine:
                 # What the postmaster starts goes with it.
                 start_new_session=True,
             )
+        self._watchdog.stdin.write(b"%d\n" % self._process.pid)
+        self._watchdog.stdin.flush()
         give_up = time.monotonic() + START_SECONDS
         while not self.answers():
             assert self._process.poll() is None, self.said()
@@ -104,6 +121,9 @@ class Machine:
     def stop(self, number=signal.SIGTERM):
         """Have it end, and wait for that."""
         if self._process is not None:
+            # First: once the process is gone, its number may be another's.
+            self._watchdog.kill()
+            self._watchdog.communicate()
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
             try:
@@ -125,7 +145,7 @@ class Machine:
         return self
 
     def __exit__(self, *_):
-        self.stop(signal.SIGKILL)
+        self.stop(self.end)
 
 
 class Redis(Machine):
@@ -160,11 +180,46 @@ class Redis(Machine):
             return False
 
 
+class Sentinel(Redis):
+    """A Sentinel of Redis: sees that a primary is dead, and has a replica replace it.
+
+    Args:
+        directory: Its own.
+        primary: The `Redis` to watch; its replicas are found by themselves.
+    """
+
+    #: What the set is called.
+    name = "tokens"
+
+    def __init__(self, directory, primary):
+        super().__init__(directory)
+        self._settings = directory / "sentinel.conf"
+        self._settings.write_text(
+            f"sentinel monitor {self.name} 127.0.0.1 {primary.port} 1\n"
+            f"sentinel down-after-milliseconds {self.name} 300\n"
+            f"sentinel failover-timeout {self.name} 2000\n"
+        )
+
+    def command(self):
+        """Return what to run."""
+        return [
+            *(self._program, str(self._settings), "--sentinel"),
+            *("--bind", "127.0.0.1", "--port", str(self.port)),
+        ]
+
+    def __enter__(self):
+        if self.user() is not None:  # it writes down there what it finds out
+            shutil.chown(self._settings, self.user())
+        return super().__enter__()
+
+
 class Postgres(Machine):
     """PostgreSQL with one database."""
 
     #: The superuser, who needs no password.
     role = "oauth"
+    #: The postmaster ends its children, which its death would leave behind.
+    end = signal.SIGQUIT
 
     def __init__(self, directory):
         super().__init__(directory)
@@ -217,10 +272,6 @@ class Postgres(Machine):
         assert made.returncode == 0, made.stdout
         self.start()
         return self
-
-    def __exit__(self, *_):
-        # The postmaster ends its children, which its death would leave behind.
-        self.stop(signal.SIGQUIT)
 
 
 class Pgbouncer(Machine):
