@@ -298,19 +298,30 @@ class Pgbouncer(Machine):
     def __init__(self, directory, postgres):
         super().__init__(directory)
         self._program = program("pgbouncer", "Debian: pgbouncer")
+        self._postgres = postgres
         (directory / "users").write_text(f'"{postgres.role}" ""\n')
         (directory / "ini").write_text(
             "[databases]\n"
-            f"* = host=127.0.0.1 port={postgres.port}\n"
+            f"postgres = host=127.0.0.1 port={postgres.port}\n"
             "[pgbouncer]\n"
             f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\n"
             "unix_socket_dir =\nauth_type = trust\nauth_file = users\n"
-            "pool_mode = transaction\ndefault_pool_size = 40\nmax_client_conn = 400\n"
+            f"pool_mode = transaction\nadmin_users = {postgres.role}\n"
+            "default_pool_size = 40\nmax_client_conn = 400\n"
         )
 
     def command(self):
         """Return what to run."""
         return [self._program, str(self.directory / "ini")]
+
+    def forget(self):
+        """Have it end all connections, on both of its sides."""
+        import psycopg
+
+        console = self._postgres.dsn(self.port, "pgbouncer")
+        with psycopg.connect(console, autocommit=True) as connection:
+            connection.execute("KILL postgres")
+            connection.execute("RESUME postgres")
 
 
 @contextlib.contextmanager

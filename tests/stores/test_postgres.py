@@ -72,10 +72,21 @@ class TestContractThroughAPooler(StoreContract):
 
     @pytest.fixture(autouse=True)
     def storage(self, postgres_machine, pgbouncer_machine, database):
+        # It may not have noticed yet that `database` has ended all its sessions, and
+        # would give them out: as many as the last test had workers.
+        pgbouncer_machine.forget()
         self.dsn = postgres_machine.dsn(pgbouncer_machine.port)
 
     def make_store(self):
         return PostgresStore(self.dsn)
+
+
+def test_a_pooler_ends_its_sessions(postgres_machine, pgbouncer_machine, database):
+    """It tells its clients in a way of its own, and they connect anew."""
+    store = PostgresStore(postgres_machine.dsn(pgbouncer_machine.port))
+    save(store, a_record(1))
+    pgbouncer_machine.forget()
+    assert store.read(ID) == a_record(1)
 
 
 class TestTable:
