@@ -18,6 +18,7 @@ def _forget_what_was_in_the_store():
     """No test knows what was at the same place in the one before."""
     sources._sources.clear()
     sources._identifiers.clear()
+    sources._outages.clear()
 
 
 @pytest.fixture
