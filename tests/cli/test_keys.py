@@ -13,7 +13,6 @@ from oauth_auth.cli.standing import record_of
 from oauth_auth.stores import rotation
 from oauth_auth.stores.file import default_store
 from tests.cli.commands import forget, logged_in, run, told
-from tests.fleet.backends import PostgresBackend, RedisBackend
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,14 +150,8 @@ def test_rotate_an_empty_store(home):
     assert told("keys", "rotate")["sealed_anew"] == 0
 
 
-@pytest.mark.parametrize(
-    ("kind", "machine"),
-    [(RedisBackend, "redis_machine"), (PostgresBackend, "postgres_machine")],
-)
-def test_rotate_at_a_server(home, server, request, monkeypatch, kind, machine):
+def test_rotate_at_a_server(home, server, backend, monkeypatch):
     """Its key is put in place by hand, everywhere; then the older one can go."""
-    backend = kind(request.getfixturevalue(machine))
-    backend.empty()
     old, new = (run("keys", "new").stdout.strip() for _ in range(2))
     monkeypatch.setenv("OAUTH_AUTH_STORE", backend.url)
     monkeypatch.setenv("OAUTH_AUTH_KEY", old)
