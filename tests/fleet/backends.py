@@ -41,7 +41,9 @@ class RedisBackend:
         """Have the lease of whoever holds a record end, as time does."""
         client = RedisStore(self.url)._rows._server.client()
         key = f"oauth_auth:{{{record_id}}}"
-        client.delete(f"{key}:lease", f"{key}:beside")
+        client.delete(f"{key}:lease")
+        if client.hexists(f"{key}:beside", "until"):
+            client.hset(f"{key}:beside", "until", 1)
 
 
 class PostgresBackend:
