@@ -81,9 +81,9 @@ def new() -> None:
 def rotate(where: str | None, *, drop_old: bool, as_json: bool) -> int:
     """Make a new sealing key, and seal every login anew with it.
 
-    Programs may go on meanwhile: each login is locked while it is sealed anew, and
-    all keys open what they sealed. A rotation that was interrupted goes on where it
-    was when this is run again.
+    Programs may go on meanwhile: nothing that they save is lost, and all keys open
+    what they sealed. A rotation that was interrupted goes on where it was when this is
+    run again.
 
     The older keys stay until --drop-old: programs that are running seal with them
     until they are started anew.
