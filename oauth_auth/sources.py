@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from oauth_auth import renewal
 from oauth_auth.identity import Identifier
@@ -25,12 +25,32 @@ _IDENTIFIERS_KEPT: Final = 1024
 _OUTAGE_PAUSE: Final = 60.0
 #: Seconds between two tries to reach the store at the start.
 _NEXT_TRY: Final = 0.1
+#: For so long after the last of them nobody tries again: all get its error.
+_HOLD: Final = 1.0
 
 _log = logging.getLogger("oauth_auth")
 _sources: dict[tuple[TokenStore, str], TokenSource] = {}
 _identifiers: dict[TokenStore, Identifier] = {}
 #: Stores that could not be reached, and when they are asked again (monotonic time).
 _ask_again: dict[TokenStore, float] = {}
+
+
+class _Outage(NamedTuple):
+    """What those who start know of a store that cannot be reached (monotonic time)."""
+
+    began: float
+    #: When somebody last tried, and why that failed (`errors.to_facts`).
+    last: float
+    why: Any
+
+    @property
+    def given_up(self) -> bool:
+        """Whether somebody has waited for long enough."""
+        return self.last - self.began > renewal._OUTAGE_SECONDS
+
+
+#: All who start during an outage wait for its end together, and no longer.
+_outages: dict[TokenStore, _Outage] = {}
 
 
 class Found(NamedTuple):
@@ -49,16 +69,37 @@ def find_source(store: TokenStore, grant: Grant, account: str | None) -> Found:
         ConfigurationError: The seed belongs to a record of another configuration.
         TokenStoreError: The store cannot be used, and the grant needs it.
     """
-    began = time.monotonic()
     while True:
+        began = time.monotonic()
+        outage = _outages.get(store)
+        if (
+            outage is not None
+            and outage.given_up
+            and began - outage.last < _HOLD
+            and grant.needs_person  # others do without it
+        ):
+            raise errors.from_facts(outage.why)
         try:
-            return _found(store, grant, account)
-        except errors.StoreUnreachable:
+            found = _found(store, grant, account)
+        except errors.StoreUnreachable as error:
             # A worker may start while the store's server is started anew, and as a
             # renewal does it waits for that.
-            if time.monotonic() - began > renewal._OUTAGE_SECONDS:
+            if _note_outage(store, began, errors.to_facts(error)).given_up:
                 raise
+        else:
+            _outages.pop(store, None)
+            return found
         time.sleep(_NEXT_TRY)
+
+
+def _note_outage(store: TokenStore, tried: float, why: Any) -> _Outage:
+    """Note a try that began at a time and failed; return what is known then."""
+    before = _outages.get(store)
+    if before is None or tried - before.last > _HOLD:
+        before = _Outage(tried, tried, why)  # it is another one
+    outage = before._replace(last=time.monotonic(), why=why)
+    _outages[store] = outage
+    return outage
 
 
 def _found(store: TokenStore, grant: Grant, account: str | None) -> Found:
@@ -70,9 +111,10 @@ def _found(store: TokenStore, grant: Grant, account: str | None) -> Found:
     return Found(source, identifier, place.configuration)
 
 
-def knows(store: TokenStore) -> bool:
-    """Whether a store was asked before, so that names of records cost no look at it."""
-    return store in _identifiers
+def knows(store: TokenStore, grant: Grant) -> bool:
+    """Whether a grant's record has a name without a look at the store."""
+    identifier = _identifiers.get(store)
+    return identifier is not None and (identifier.kept or _still_away(store, grant))
 
 
 def source_of(store: TokenStore, record_id: str) -> TokenSource:
@@ -115,6 +157,7 @@ def _identifier_of(store: TokenStore, grant: Grant) -> Identifier:
         if len(_identifiers) >= _IDENTIFIERS_KEPT:
             _identifiers.clear()
             _ask_again.clear()
+            _outages.clear()
         if found.kept:
             _identifiers[store] = found
         identifier = _identifiers.setdefault(store, found)

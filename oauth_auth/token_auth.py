@@ -297,7 +297,7 @@ class TokenAuth:
             return True
         from oauth_auth.sources import knows
 
-        return not knows(self._store)
+        return not knows(self._store, self._grant)
 
     def _terms_for(self, library: str | None) -> Terms:
         terms = self._terms.get(library)

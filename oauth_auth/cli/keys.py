@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from oauth_auth.cli.base import Group
 from oauth_auth.cli.codes import Exit
 from oauth_auth.cli.screen import complain, facts, paragraph, say
+from oauth_auth.cli.store import name_of, store_named
 from oauth_auth.stores.keys import new_key
 
 if TYPE_CHECKING:
-    from oauth_auth.stores.file import FileStore
     from oauth_auth.stores.rotation import Resealed
 
 __all__ = ["keys"]
@@ -71,47 +71,56 @@ def new() -> None:
 
 
 @keys.command()
+@click.argument("where", required=False)
 @click.option(
     "--drop-old",
     is_flag=True,
     help="Then take the older keys out, once nothing is sealed with them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def rotate(*, drop_old: bool, as_json: bool) -> int:
+def rotate(where: str | None, *, drop_old: bool, as_json: bool) -> int:
     """Make a new sealing key, and seal every login anew with it.
 
-    Programs may go on meanwhile: each login is locked while it is sealed anew, and
-    all keys open what they sealed. A rotation that was interrupted goes on where it
-    was when this is run again.
+    Programs may go on meanwhile: nothing that they save is lost, and all keys open
+    what they sealed. A rotation that was interrupted goes on where it was when this is
+    run again.
 
     The older keys stay until --drop-old: programs that are running seal with them
     until they are started anew.
+
+    WHERE is a directory, a URL, or env:NAME for the URL in that variable; without it,
+    it is the store that programs use here. Of one that several machines share, the
+    keys are in OAUTH_AUTH_KEY, and the new one has to be put there by hand, everywhere.
 
     \b
     Examples:
       oauth-auth keys rotate
       oauth-auth keys rotate --drop-old
+      oauth-auth keys rotate postgresql://tokens@db.example.com/tokens
 
     \b
     Exit codes:
       0  everything is sealed with the newest key
       2  a key has to be put in place by hand; it says how
+      4  the store cannot be reached; run it again
       6  something could not be sealed anew; it says what
     """  # noqa: D301  # click looks for the backspace character
-    from oauth_auth.stores import rotation
-    from oauth_auth.stores.file import default_store
+    from oauth_auth.stores import rotation, shared_rotation
+    from oauth_auth.stores.file import FileStore
+    from oauth_auth.stores.places import own_store
 
-    store = default_store()
+    store: Any = own_store() if where is None else store_named(where)
+    in_files = isinstance(store, FileStore)
     chain = store.sealer.chain
     known = chain.reload()
-    going_on = len(known) > 1 and bool(rotation.sealed_with_old(store))
+    going_on = in_files and len(known) > 1 and bool(rotation.sealed_with_old(store))
     # To drop what an earlier rotation has left needs no further key.
     wanted = not going_on and not (drop_old and len(known) > 1)
     if wanted and chain.source == "file":
         rotation.add_key(store)
     elif wanted and len(known) == 1:
         return _by_hand(chain.source, as_json=as_json)
-    *_, outcome = rotation.reseal(store)
+    *_, outcome = (rotation if in_files else shared_rotation).reseal(store)
     dropped = 0
     if drop_old and not outcome.failures and chain.source == "file":
         dropped = rotation.drop_old_keys(store)
@@ -134,10 +143,10 @@ def _by_hand(source: str, *, as_json: bool) -> int:
 
 
 def _as_json(
-    store: FileStore, outcome: Resealed, dropped: int, *, going_on: bool
+    store: Any, outcome: Resealed, dropped: int, *, going_on: bool
 ) -> dict[str, object]:
     return {
-        "store": str(store.path),
+        "store": name_of(store),
         "keys_from": store.sealer.chain.source,
         "keys": [key.id.hex() for key in store.sealer.chain.all()],
         "went_on": going_on,
@@ -148,25 +157,24 @@ def _as_json(
     }
 
 
-def _print(
-    store: FileStore, outcome: Resealed, dropped: int, *, going_on: bool
-) -> None:
+def _print(store: Any, outcome: Resealed, dropped: int, *, going_on: bool) -> None:
+    what = "file" if hasattr(store, "path") else "value"
     key_ids = [key.id.hex() for key in store.sealer.chain.all()]
     if going_on:
         say("Went on with the rotation that was begun before.")
     if outcome.failures:
-        number = len(outcome.failures)
-        say(f"{number} files could not be sealed anew.", style="bold red")
+        number = _number(len(outcome.failures), what)
+        say(f"{number} could not be sealed anew.", style="bold red")
     else:
         say("Everything is sealed with the newest key.", style="bold green")
     say()
     facts(
         [
-            ("store", str(store.path), ""),
+            ("store", name_of(store), ""),
             ("newest key", key_ids[-1], ""),
             ("older keys", ", ".join(key_ids[:-1]) or "none", ""),
-            ("sealed anew", _number(outcome.done, "file"), ""),
-            ("left alone", f"{_number(outcome.already, 'file')}, done before", ""),
+            ("sealed anew", _number(outcome.done, what), ""),
+            ("left alone", f"{_number(outcome.already, what)}, done before", ""),
             ("taken out", _number(dropped, "key") if dropped else "", ""),
         ]
     )

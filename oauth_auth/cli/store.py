@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from oauth_auth.secret import SecretSource
     from oauth_auth.stores.moving import Moved
 
-__all__ = ["store"]
+__all__ = ["name_of", "store", "store_named"]
 
 
 @click.group(cls=Group)
@@ -40,14 +40,14 @@ def init(where: str | None) -> None:
     """  # noqa: D301  # click looks for the backspace character
     from oauth_auth.stores.places import own_store
 
-    found: Any = own_store() if where is None else _store_at(where)
+    found: Any = own_store() if where is None else store_named(where)
     prepare = getattr(found, "prepare", None)
     if prepare is None:
         raise click.UsageError(
-            f"{_name(found)} is a directory, which needs no preparation; name a URL"
+            f"{name_of(found)} is a directory, which needs no preparation; name a URL"
         )
     prepare()
-    say(f"{_name(found)} is ready.", style="bold green")
+    say(f"{name_of(found)} is ready.", style="bold green")
 
 
 @store.command()
@@ -78,23 +78,28 @@ def copy(source: str, target: str, *, as_json: bool) -> int:
     """  # noqa: D301  # click looks for the backspace character
     from oauth_auth.stores.moving import Moved, move
 
-    old, new = _readable(_store_at(source)), _store_at(target)
+    old, new = _readable(store_named(source)), store_named(target)
     outcome = Moved()
-    for outcome in move(old, new, _name(new)):  # noqa: B007  # the last one counts
+    for outcome in move(old, new, name_of(new)):  # noqa: B007  # the last one counts
         continue
     if as_json:
         click.echo(
             json.dumps(
-                {"from": _name(old), "to": _name(new), **outcome._asdict()},
+                {"from": name_of(old), "to": name_of(new), **outcome._asdict()},
                 default=list,
             )
         )
     else:
-        _print(_name(old), _name(new), outcome)
+        _print(name_of(old), name_of(new), outcome)
     return Exit.STORE if outcome.failures else Exit.DONE
 
 
-def _store_at(address: str) -> Any:
+def store_named(address: str) -> Any:
+    """Return the store at a directory or URL, or at the URL in a variable (env:NAME).
+
+    Raises:
+        ConfigurationError: There is no such variable.
+    """
     from oauth_auth.secret import FromEnv
     from oauth_auth.stores.places import is_url, store_at
 
@@ -130,7 +135,8 @@ def _readable(store: Any) -> Any:
     return store
 
 
-def _name(store: Any) -> str:
+def name_of(store: Any) -> str:
+    """Return where a store is, for people."""
     return str(getattr(store, "name", None) or store.path)
 
 

@@ -64,17 +64,25 @@ class PostgresRows:
 
     def names(self) -> Iterator[str]:
         """Yield the ids of all records."""
-        return self._names("record")
+        return self._names(sql.NAMES, "record")
 
     def claims(self) -> Iterator[str]:
         """Yield the fingerprints of all claims."""
-        return self._names("claim")
+        return self._names(sql.NAMES, "claim")
 
-    def _names(self, kind: str) -> Iterator[str]:
+    def names_beside(self) -> Iterator[str]:
+        """Yield the ids of what has a mark or journal."""
+        return self._names(sql.NAMES_BESIDE, "record")
+
+    def replace(self, kind: str, name: str, old: bytes, new: bytes) -> bool:
+        """Put something sealed in place of something else."""
+        return bool(self._ask(sql.replacing(kind), name, old=old, new=new))
+
+    def _names(self, question: str, kind: str) -> Iterator[str]:
         after = ""
         while True:
             # A page at a time: a cursor would need a session.
-            page = self._server.ask(sql.NAMES, {"kind": kind, "after": after})
+            page = self._server.ask(question, {"kind": kind, "after": after})
             yield from (name for (name,) in page)
             if not page:
                 return

@@ -29,7 +29,9 @@ _IDLE_KEPT: Final = 8
 #: A pooler may have several sessions that the server has ended.
 _TRIES: Final = 6
 _NO_TABLE: Final = "42P01"
-#: SQLSTATEs (or their classes) of what passes by itself.
+#: SQLSTATEs (or their classes) of a session that was ended, by the server or a pooler.
+_ENDED: Final = ("57P", "08")
+#: And of what passes by itself.
 _PASSING: Final = ("08", "57", "53300", "25006", "40", "55P03", "25P03")
 _FULL: Final = ("53100", "53200")
 _REFUSALS: Final = ("28", "42501", "3D000")
@@ -130,7 +132,7 @@ class PostgresServer:
             if used:
                 # As after a restart; others that lie there are no better.
                 self._drop_idle()
-            ended = state.startswith("57P") or (used and not state)
+            ended = state.startswith(_ENDED) or (used and not state)
             if not left or not ended:
                 break
         raise translated

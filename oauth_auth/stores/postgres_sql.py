@@ -30,6 +30,7 @@ __all__ = [
     "HOLDER",
     "MARK",
     "NAMES",
+    "NAMES_BESIDE",
     "READ",
     "READ_CLAIM",
     "RESERVE",
@@ -38,6 +39,7 @@ __all__ = [
     "STILL",
     "TABLE",
     "lock_number",
+    "replacing",
     "taking",
 ]
 
@@ -78,6 +80,13 @@ WHERE kind = 'record' AND name = %(name)s
 NAMES: Final = f"""
 SELECT name FROM {TABLE}
 WHERE kind = %(kind)s AND sealed IS NOT NULL AND name > %(after)s
+ORDER BY name LIMIT 1000
+"""  # noqa: S608
+
+NAMES_BESIDE: Final = f"""
+SELECT name FROM {TABLE}
+WHERE kind = %(kind)s AND (mark IS NOT NULL OR journal IS NOT NULL)
+  AND name > %(after)s
 ORDER BY name LIMIT 1000
 """  # noqa: S608
 
@@ -177,6 +186,17 @@ def lock_number(record_id: str) -> int:
     text = f"oauth_auth\0{record_id}".encode()
     digest = hashlib.blake2b(text, digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def replacing(kind: str) -> str:
+    """Return what puts something sealed in place of something else."""
+    row = "claim" if kind == "claim" else "record"
+    column = kind if kind in ("mark", "journal") else "sealed"
+    return f"""
+UPDATE {TABLE} SET {column} = %(new)s
+WHERE kind = '{row}' AND name = %(name)s AND {column} = %(old)s
+RETURNING 1
+"""  # noqa: S608
 
 
 def taking(record_id: str, seconds: float) -> str:

@@ -25,6 +25,12 @@ __all__ = ["RedisLease", "RedisRows"]
 LEASE_SECONDS: Final = 10.0
 _BEATS: Final = 3
 _CLAIMS: Final = "oauth_auth:claims"
+#: Under which of a record's keys what is sealed lies, and in which field.
+_FIELDS: Final = {
+    "record": (0, "sealed"),
+    "mark": (1, "mark"),
+    "journal": (1, "journal"),
+}
 
 _log = logging.getLogger("oauth_auth")
 
@@ -63,6 +69,22 @@ class RedisRows:
         # Of a record's keys only the first ends with the brace.
         for key in self._server.keys("oauth_auth:{*}"):
             yield key.partition("{")[2].removesuffix("}")
+
+    def names_beside(self) -> Iterator[str]:
+        """Yield the ids of what has a mark or journal."""
+        for key in self._server.keys("oauth_auth:{*}:beside"):
+            yield key.partition("{")[2].rpartition("}")[0]
+
+    def replace(self, kind: str, name: str, old: bytes, new: bytes) -> bool:
+        """Put something sealed in place of something else."""
+        values = (_packed(old), _packed(new))
+        if kind == "claim":
+            run = self._server.run(scripts.REPLACE, (_claim(name),), values)
+        else:
+            place, field = _FIELDS[kind]
+            key = _keys(name)[place]
+            run = self._server.run(scripts.REPLACE_FIELD, (key,), (*values, field))
+        return bool(run)
 
     def read_claim(self, fingerprint: str) -> bytes | None:
         """Return a claim, sealed."""

@@ -19,7 +19,18 @@ from __future__ import annotations
 import hashlib
 from typing import Final, NamedTuple
 
-__all__ = ["FREE", "HOLD", "MARK", "READ", "RESERVE", "SAVE", "STILL_HELD", "Script"]
+__all__ = [
+    "FREE",
+    "HOLD",
+    "MARK",
+    "READ",
+    "REPLACE",
+    "REPLACE_FIELD",
+    "RESERVE",
+    "SAVE",
+    "STILL_HELD",
+    "Script",
+]
 
 
 class Script(NamedTuple):
@@ -153,5 +164,23 @@ READ: Final = _script(
 local found = redis.call('HMGET', KEYS[1], 'lineage', 'generation', 'sealed')
 local beside = redis.call('HMGET', KEYS[2], 'mark', 'journal')
 return {found[1], found[2], found[3], beside[1], beside[2]}
+"""
+)
+
+#: A value that is there, another -> whether it was there.
+REPLACE: Final = _script(
+    """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
+)
+
+#: The same for a field of a hash, which comes last.
+REPLACE_FIELD: Final = _script(
+    """
+if redis.call('HGET', KEYS[1], ARGV[3]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[3], ARGV[2])
+return 1
 """
 )

@@ -41,9 +41,9 @@ _BESIDE: Final = (".next", ".mark")
 class Resealed(NamedTuple):
     """What a rotation has come to so far."""
 
-    #: Files that were sealed anew.
+    #: Files, or values at a server, that were sealed anew.
     done: int
-    #: Files that the newest key had sealed already.
+    #: Those that the newest key had sealed already.
     already: int
     #: Why others could not be, one line for each.
     failures: tuple[str, ...]
@@ -52,6 +52,8 @@ class Resealed(NamedTuple):
         """Return this with what a step adds: whether each file had to be sealed."""
         try:
             outcomes = step()
+        except errors.StoreUnreachable:
+            raise  # no further one could be, either
         except errors.TokenStoreError as error:
             return self._replace(failures=(*self.failures, error.message))
         return self._replace(

@@ -121,6 +121,21 @@ class Rows(Protocol):
         """Yield the ids of all records."""
         ...
 
+    def names_beside(self) -> Iterator[str]:
+        """Yield the ids of what has a mark or journal, be it a record or not."""
+        ...
+
+    def replace(self, kind: str, name: str, old: bytes, new: bytes) -> bool:
+        """Put something sealed in place of something else; False if that is not there.
+
+        Args:
+            kind: "record", "mark" or "journal", or "claim".
+            name: The record id, or the fingerprint.
+            old: What is to be replaced, byte for byte.
+            new: The same, sealed anew: no version changes.
+        """
+        ...
+
     def read_claim(self, fingerprint: str) -> bytes | None:
         """Return a claim, sealed."""
         ...

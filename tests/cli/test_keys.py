@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oauth_auth import FileStore
+from oauth_auth import FileStore, OAuthAuth
 from oauth_auth.cli.standing import record_of
 from oauth_auth.stores import rotation
 from oauth_auth.stores.file import default_store
@@ -148,3 +148,26 @@ def test_what_cannot_be_sealed_anew(work, home, more):
 def test_rotate_an_empty_store(home):
     """A store that was never used gets its keys, and nothing has to be sealed."""
     assert told("keys", "rotate")["sealed_anew"] == 0
+
+
+def test_rotate_at_a_server(home, server, backend, monkeypatch):
+    """Its key is put in place by hand, everywhere; then the older one can go."""
+    old, new = (run("keys", "new").stdout.strip() for _ in range(2))
+    monkeypatch.setenv("OAUTH_AUTH_STORE", backend.url)
+    monkeypatch.setenv("OAUTH_AUTH_KEY", old)
+    token = logged_in(server, "work").access_token()
+    assert (
+        '"$(oauth-auth keys new),$OAUTH_AUTH_KEY"'
+        in run("keys", "rotate", code=2).stdout
+    )
+    monkeypatch.setenv("OAUTH_AUTH_KEY", f"{old},{new}")
+    done = run("keys", "rotate").stdout
+    assert "Everything is sealed with the newest key." in done
+    assert backend.kind(backend.url).name in done
+    monkeypatch.setenv("OAUTH_AUTH_KEY", new)
+    monkeypatch.delenv("OAUTH_AUTH_STORE")
+    again = told("keys", "rotate", backend.url, code=2)
+    assert "command" in again["by_hand"]
+    monkeypatch.setenv("OAUTH_AUTH_STORE", backend.url)
+    assert OAuthAuth("work", store=backend.kind(backend.url)).access_token() == token
+    assert not (home / "keys").exists()

@@ -33,11 +33,17 @@ class RedisBackend:
         client = RedisStore(self.url)._rows._server.client()
         client.client_kill_filter(_type="normal", skipme=True)
 
+    def connection_of(self, store):
+        """Return the number of the connection on which a store asks next."""
+        return store._rows._server.call("client_id")
+
     def lapse(self, record_id):
         """Have the lease of whoever holds a record end, as time does."""
         client = RedisStore(self.url)._rows._server.client()
         key = f"oauth_auth:{{{record_id}}}"
-        client.delete(f"{key}:lease", f"{key}:beside")
+        client.delete(f"{key}:lease")
+        if client.hexists(f"{key}:beside", "until"):
+            client.hset(f"{key}:beside", "until", 1)
 
 
 class PostgresBackend:
@@ -80,6 +86,10 @@ class PostgresBackend:
             "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
             {},
         )
+
+    def connection_of(self, store):
+        """Return the number of the connection on which a store asks next."""
+        return store._rows._server.ask("SELECT pg_backend_pid()", {})[0][0]
 
     def lapse(self, record_id):
         """Have the session of whoever holds a record end, and be forgotten."""

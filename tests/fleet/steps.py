@@ -23,6 +23,7 @@ FAULTS = {
     "cut off after": True,
     "died before": False,
     "died after": True,
+    "stood still": False,
 }
 
 
@@ -39,6 +40,10 @@ class Trouble:
         self.number, self.fault = None, None
         self.steps = []
         self.cut = self.dead = False
+        #: What happens while this worker stands still.
+        self.meanwhile = None
+        self._awake = threading.Event()
+        self._awake.set()
         self._connections = []
 
     @property
@@ -96,10 +101,16 @@ class Trouble:
         if self.cut or self.dead:
             raise errors.StoreUnreachable("cut off; try again")
         if beats:
+            self._awake.wait()
             return work()  # when it comes, chance decides
         number = len(self.steps)
         self.steps.append(None)
         if number != self.number:
+            return work()
+        if self.fault == "stood still":
+            self._awake.clear()
+            self.meanwhile()
+            self._awake.set()
             return work()
         if FAULTS[self.fault]:
             work()

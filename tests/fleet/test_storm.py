@@ -4,6 +4,8 @@ import pytest
 
 from tests.processes.workers import expire, login, machine, run_steadily, storm
 
+LONG = pytest.mark.long
+
 
 @pytest.fixture
 def server(oauth_server):
@@ -12,7 +14,15 @@ def server(oauth_server):
 
 
 @pytest.mark.parametrize(
-    "build", [login, pytest.param(machine, marks=pytest.mark.long)]
+    ("backend", "build"),
+    [
+        ("redis", login),
+        ("postgres", login),
+        pytest.param("valkey", login, marks=LONG),
+        pytest.param("redis", machine, marks=LONG),
+        pytest.param("postgres", machine, marks=LONG),
+    ],
+    indirect=["backend"],
 )
 def test_workers_of_all_machines_make_one_request(backend, server, build):
     """Threads of several processes make one token request among them. M10."""
@@ -31,7 +41,7 @@ def test_workers_of_all_machines_make_one_request(backend, server, build):
     assert counts.reuse_detected == counts.families_revoked == 0
 
 
-@pytest.mark.long
+@LONG
 def test_one_failure_answers_all_machines(backend, server):
     """A failed renewal is one token request for everybody, not one each. M26."""
     seed = server.issue()["refresh_token"]
@@ -46,7 +56,7 @@ def test_one_failure_answers_all_machines(backend, server):
     assert server.counts().token_requests == 1
 
 
-@pytest.mark.long
+@LONG
 def test_expiry_after_expiry(backend, oauth_server_factory):
     """Over 50 expiries each is one token request, and no request fails."""
     server = oauth_server_factory(access_token_lifetime=1.0)

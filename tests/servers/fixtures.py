@@ -1,4 +1,7 @@
-"""Fixtures of real servers; each starts once per test run, on its first use."""
+"""Fixtures of real servers; each starts once per test run, on its first use.
+
+A *backend* is a server that keeps records, emptied for each test.
+"""
 
 import pytest
 
@@ -29,6 +32,13 @@ def redis_machine():
 
 
 @pytest.fixture(scope="session")
+def valkey_machine():
+    """A running Valkey, to be left as it was found."""
+    with machines.directory_for("valkey") as path, machines.Valkey(path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def postgres_machine():
     """A running PostgreSQL, to be left as it was found."""
     with machines.directory_for("postgres") as path, machines.Postgres(path) as server:
@@ -43,3 +53,40 @@ def pgbouncer_machine(postgres_machine):
         machines.Pgbouncer(path, postgres_machine) as server,
     ):
         yield server
+
+
+@pytest.fixture
+def redis_backend(redis_machine):
+    """Redis, empty."""
+    return _empty("RedisBackend", redis_machine)
+
+
+@pytest.fixture
+def valkey_backend(valkey_machine):
+    """Valkey, empty."""
+    return _empty("RedisBackend", valkey_machine)
+
+
+@pytest.fixture
+def postgres_backend(postgres_machine):
+    """PostgreSQL, empty."""
+    return _empty("PostgresBackend", postgres_machine)
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def backend(request):
+    """The one and the other."""
+    return request.getfixturevalue(f"{request.param}_backend")
+
+
+def _empty(kind, machine):
+    # Here, since fixtures are known before the package may be loaded.
+    from oauth_auth import sources
+    from tests.fleet import backends
+
+    backend = getattr(backends, kind)(machine)
+    backend.empty()
+    # No test knows what was at the same place in the one before.
+    for known in (sources._sources, sources._identifiers, sources._outages):
+        known.clear()
+    return backend

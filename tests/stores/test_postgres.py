@@ -1,6 +1,5 @@
 """PostgresStore: the contract, directly and through a pooler; what a lock is worth."""
 
-import threading
 import time
 
 import psycopg
@@ -11,10 +10,9 @@ from oauth_auth.stores import idle, postgres_rows
 from oauth_auth.stores.keys import new_key
 from oauth_auth.stores.postgres import PostgresStore
 from oauth_auth.testing.store_contract import StoreContract
-from oauth_auth.testing.store_tools import ID, a_journal, a_mark, a_record, save
+from oauth_auth.testing.store_tools import ID, a_journal, a_record, save
 from tests.processes.fleet import until
-from tests.servers import machines
-from tests.stores.children import at_once, in_child
+from tests.stores.children import at_once
 
 TABLE = "oauth_auth_records"
 LOCKERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -72,10 +70,21 @@ class TestContractThroughAPooler(StoreContract):
 
     @pytest.fixture(autouse=True)
     def storage(self, postgres_machine, pgbouncer_machine, database):
+        # It may not have noticed yet that `database` has ended all its sessions, and
+        # would give them out: as many as the last test had workers.
+        pgbouncer_machine.forget()
         self.dsn = postgres_machine.dsn(pgbouncer_machine.port)
 
     def make_store(self):
         return PostgresStore(self.dsn)
+
+
+def test_a_pooler_ends_its_sessions(postgres_machine, pgbouncer_machine, database):
+    """It tells its clients in a way of its own, and they connect anew."""
+    store = PostgresStore(postgres_machine.dsn(pgbouncer_machine.port))
+    save(store, a_record(1))
+    pgbouncer_machine.forget()
+    assert store.read(ID) == a_record(1)
 
 
 class TestTable:
@@ -149,13 +158,6 @@ class TestTable:
 
 
 class TestLock:
-    def test_its_holder_is_named(self, store):
-        """For who waits, and wants to know for whom."""
-        attempt = store.lock(ID, timeout=0)
-        assert attempt.holder() is None
-        with store.lock(ID, timeout=0):
-            assert attempt.holder().startswith("process ")
-
     def test_the_server_frees_it_when_its_session_ends(self, store, database):
         """As when the holder is killed, or its machine; nobody waits for a time-out."""
         attempt = store.lock(ID, timeout=0)
@@ -204,71 +206,6 @@ class TestLock:
                     transaction.confirm(1.0)
                 successor.__exit__(None, None, None)
 
-    def test_a_turn_that_ended_keeps_nobody_away(self, store):
-        """Nothing is on its way any more, even if the outcome is in doubt."""
-        save(store, a_record(1))
-        for end in (lambda turn: turn.mark(a_mark(1, in_doubt=True)), lambda _: None):
-            with store.lock(ID, timeout=0) as transaction:
-                transaction.reserve(a_journal(1))
-                end(transaction)
-            with store.lock(ID, timeout=0) as transaction:
-                assert transaction.read().journal == a_journal(1)
-
-    def test_it_ends_a_turn_that_has_lost_it(self, store, database):
-        """Before anything is spent: another worker may spend it."""
-        save(store, a_record(1))
-        with store.lock(ID, timeout=0) as transaction:
-            transaction.read()
-            transaction._lease._heartbeat.stop()
-            cut(database)
-            with store.lock(ID, timeout=0) as successor:
-                for act in (
-                    lambda: transaction.reserve(a_journal(1)),
-                    lambda: transaction.mark(a_mark(1)),
-                ):
-                    with pytest.raises(errors.StoreLocked):
-                        act()
-                assert successor.read().mark is None
-
-    def test_nothing_is_spent_that_another_has_replaced(self, store, database):
-        """A turn that lost the record for a while sees that, if it is free again."""
-        save(store, a_record(1))
-        with store.lock(ID, timeout=0) as transaction:
-            transaction.read()
-            transaction._lease._heartbeat.stop()
-            cut(database)
-            save(store, a_record(2))
-            transaction._lease._beat()
-            with pytest.raises(errors.StoreLocked):
-                transaction.reserve(a_journal(1))
-
-    def test_a_save_needs_none(self, store, database):
-        """An answer that is there is kept; only one that is newer keeps it out."""
-        save(store, a_record(1))
-        with store.lock(ID, timeout=0) as transaction:
-            transaction.read()
-            transaction._lease._heartbeat.stop()
-            cut(database)
-            with store.lock(ID, timeout=0) as successor:
-                successor.read()
-                transaction.save(a_record(2, "kept"))
-                with pytest.raises(errors.StoreConflict):
-                    successor.save(a_record(2, "too late"))
-        assert store.read(ID) == a_record(2, "kept")
-
-    def test_a_new_login_is_not_overwritten(self, store, database):
-        """Not by a generation that is higher, if it follows another login."""
-        save(store, a_record(1))
-        login = a_record(2)._replace(lineage="another")
-        with store.lock(ID, timeout=0) as transaction:
-            transaction.read()
-            transaction._lease._heartbeat.stop()
-            cut(database)
-            save(store, login)
-            with pytest.raises(errors.StoreConflict):
-                transaction.save(a_record(9))
-        assert store.read(ID) == login
-
     def test_a_session_that_says_nothing_is_ended(self, store, database, monkeypatch):
         """As of a machine that has lost the network: the server waits for so long."""
         monkeypatch.setattr(postgres_rows, "SILENCE_SECONDS", 0.1)
@@ -289,24 +226,6 @@ def _entered(attempt):
 
 
 class TestErrors:
-    def test_a_server_that_is_down(self):
-        """Who and where is said, and that it may be tried again; a password is not."""
-        port = machines.free_port()
-        store = PostgresStore(f"postgresql://me:pass-word@127.0.0.1:{port}/tokens")
-        for act in (
-            lambda: store.read(ID),
-            lambda: store.lock(ID, timeout=0).__enter__(),
-            lambda: list(store.records()),
-            lambda: store.claim("f1"),
-            store.prepare,
-        ):
-            with pytest.raises(errors.StoreUnreachable) as caught:
-                act()
-            assert caught.value.retryable
-            where = f"postgresql://127.0.0.1:{port}/tokens does not answer"
-            assert where in str(caught.value)
-            assert "pass-word" not in str(caught.value)
-
     def test_a_database_that_is_not_there(self, postgres_machine):
         """It does not help to try that again."""
         store = PostgresStore(postgres_machine.dsn(database="nowhere"))
@@ -345,19 +264,11 @@ class TestErrors:
 
 
 class TestConnections:
-    def test_a_restart_is_not_noticed(self, store, database):
-        """Connections that the server has ended are made anew."""
-        save(store, a_record(1))
-        database.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
-        assert store.read(ID) == a_record(1)
-        save(store, a_record(2))
-
     def test_none_is_kept_that_nobody_uses(self, store, database, monkeypatch):
         """Thousands of workers renew now and then, and a server has a few hundred."""
         monkeypatch.setattr(idle, "IDLE_SECONDS", 0.05)
+        # A test that moved the clock may have had it begin to wait for an hour.
+        store._rows._server._unused._watched_in = 0
         save(store, a_record(1))
         others = (
             "SELECT count(*) FROM pg_stat_activity "
@@ -366,46 +277,8 @@ class TestConnections:
         until(lambda: database.execute(others).fetchone() == (0,), "end of them")
         assert store.read(ID) == a_record(1)
 
-    def test_a_child_has_connections_of_its_own(self, store, database):
-        """Two processes on one socket would read each other's answers."""
-        save(store, a_record(1))
-
-        def number():
-            return store._rows._server.ask("SELECT pg_backend_pid()", {})[0][0]
-
-        mine = number()
-        assert int(in_child(number)) != mine
-        with store.lock(ID, timeout=0):
-            before = lockers(database)
-            assert in_child(lambda: store.read(ID).generation) == "1"
-            # Its end has not ended what its parent holds.
-            assert lockers(database) == before
-        assert number() == mine
-
-    def test_a_child_frees_nothing(self, store, database):
-        """Which leaves what its parent was amid, as an exception there would."""
-        attempt = store.lock(ID, timeout=0)
-        with attempt:
-            before = lockers(database)
-            assert in_child(lambda: attempt.__exit__(None, None, None)) == ""
-            assert lockers(database) == before
-
     def test_stores_for_one_place_share_them(self, store, database):
         """A program may build its store anew for every call."""
         for _ in range(20):
             assert PostgresStore(store._source).read(ID) is None
         assert len(store._rows._server._idle) == 1
-
-    def test_threads_share_a_store(self, store):
-        """Each has a connection for as long as it asks."""
-        save(store, a_record(1))
-        found = []
-        threads = [
-            threading.Thread(target=lambda: found.append(store.read(ID)))
-            for _ in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert found == [a_record(1)] * 8
