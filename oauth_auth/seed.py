@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, final
 
 from oauth_auth.grants.refresh_token import RefreshToken
 from oauth_auth.lazy_errors import errors
@@ -39,12 +39,16 @@ _KEPT: Final = 8192
 _remembered: dict[tuple[TokenStore, str, str], str] = {}
 
 
-class Place(NamedTuple):
+@final
+class Place:
     """Where a grant's record is."""
 
-    record_id: str
-    #: The record id of the configuration without its seed.
-    configuration: str
+    __slots__ = ("configuration", "record_id")
+
+    def __init__(self, record_id: str, configuration: str) -> None:
+        self.record_id: Final = record_id
+        #: The record id of the configuration without its seed.
+        self.configuration: Final = configuration
 
 
 def find_place(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, final
 
 from oauth_auth import renewal
 from oauth_auth.identity import Identifier
@@ -33,13 +33,19 @@ _identifiers: dict[TokenStore, Identifier] = {}
 _ask_again: dict[TokenStore, float] = {}
 
 
-class Found(NamedTuple):
+@final
+class Found:
     """Where the tokens of a grant come from."""
 
-    source: TokenSource
-    identifier: Identifier
-    #: The record id of the configuration without a seed.
-    configuration: str
+    __slots__ = ("configuration", "identifier", "source")
+
+    def __init__(
+        self, source: TokenSource, identifier: Identifier, configuration: str
+    ) -> None:
+        self.source: Final = source
+        self.identifier: Final = identifier
+        #: The record id of the configuration without a seed.
+        self.configuration: Final = configuration
 
 
 def find_source(store: TokenStore, grant: Grant, account: str | None) -> Found:

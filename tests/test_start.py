@@ -36,19 +36,14 @@ IMPORTED = {
     "oauth_auth.token_auth",
 }
 OF_LIBRARY = {
-    "requests": {
-        "oauth_auth.http_clients.requests",
-        "oauth_auth.http_clients.unreachable",
-    },
+    "requests": {"oauth_auth.http_clients.requests"},
     "httpx": {
         "oauth_auth.http_clients.flow",
         "oauth_auth.http_clients.httpx",
-        "oauth_auth.http_clients.unreachable",
     },
     "httpx2": {
         "oauth_auth.http_clients.flow",
         "oauth_auth.http_clients.httpx2",
-        "oauth_auth.http_clients.unreachable",
     },
 }
 #: What is loaded on top by the first token from the encrypted cache.
@@ -65,13 +60,10 @@ FIRST_TOKEN = {
     "oauth_auth.stores.base",
     "oauth_auth.stores.disk",
     "oauth_auth.stores.file",
-    "oauth_auth.stores.file_lock",
     "oauth_auth.stores.key_file",
     "oauth_auth.stores.keys",
-    "oauth_auth.stores.once",
     "oauth_auth.stores.record_file",
     "oauth_auth.stores.sealing",
-    "oauth_auth.stores.system_keyring",
     "oauth_auth.token",
 }
 #: Loaded at the first renewal, error, 401, pickle or login, and by no program before.
@@ -87,8 +79,13 @@ LATER = {
     "oauth_auth.client_auth",
     "oauth_auth.endpoint",
     "oauth_auth.errors",
+    "oauth_auth.http_clients.unreachable",
     "oauth_auth.presented",
     "oauth_auth.protocol",
+    "oauth_auth.stores.file_lock",
+    "oauth_auth.stores.file_transaction",
+    "oauth_auth.stores.once",
+    "oauth_auth.stores.system_keyring",
     "oauth_auth.transport",
     "oauth_auth.turn",
 }

@@ -15,20 +15,22 @@ import os
 import re
 import string
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
 
+from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 from oauth_auth.stores import disk
 from oauth_auth.stores.base import Record
 from oauth_auth.stores.key_file import KeyFile
 from oauth_auth.stores.keys import KeyChain
-from oauth_auth.stores.record_file import FileTransaction, RecordFiles
+from oauth_auth.stores.record_file import RecordFiles
 from oauth_auth.stores.sealing import Sealer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from oauth_auth.stores.file_transaction import FileTransaction
     from oauth_auth.stores.keys import Keys
 
 __all__ = ["FileStore"]
@@ -43,14 +45,9 @@ _KNOWN_KEPT: Final = 256
 _UNSEALED: Final = r".*(\.lock|\.corrupt-\d+)"
 
 
-class _Claim(NamedTuple):
-    """Which record a token belongs to; an empty id for none."""
-
-    record_id: str
-    seed: bool
-
-
-_NO_CLAIM: Final = _Claim("", seed=False)
+#: Which record a token belongs to, and whether it is a seed.
+_Claim: TypeAlias = tuple[str, bool]
+_NO_CLAIM: Final[_Claim] = "", False
 
 
 @final
@@ -108,6 +105,10 @@ class FileStore:
 
     def lock(self, record_id: str, *, timeout: float) -> FileTransaction:
         """Return the record's lock, among all processes of this user."""
+        # No program that finds a fresh token needs it.
+        with forking.importing("oauth_auth.stores.file_transaction"):
+            from oauth_auth.stores.file_transaction import FileTransaction
+
         return FileTransaction(self._files(record_id), timeout)
 
     def records(self) -> Iterator[str]:
@@ -125,18 +126,18 @@ class FileStore:
         """Look up, or set, which record a seed or refresh token belongs to."""
         path = self._claims / _checked(fingerprint)
         try:
-            kept = self._claimed(path)
+            kept_id, kept_seed = self._claimed(path)
         except errors.StoreCorrupt:
             # Who sets a claim knows the record; who looks it up must not go on, since
             # a spent refresh token would count as new and be sent again.
             if record_id is None:
                 raise
-            kept = _NO_CLAIM
+            kept_id, kept_seed = _NO_CLAIM
         if record_id is None:
-            return kept.record_id or None if kept.seed or not seed else None
-        wanted = _Claim(record_id, seed or kept.seed)
-        if wanted != kept:
-            self._write_claim(path, wanted)
+            return kept_id or None if kept_seed or not seed else None
+        wanted = record_id, seed or kept_seed
+        if wanted != (kept_id, kept_seed):
+            self._write_claim(path, *wanted)
         if replaces is not None:
             self._forget(self._claims / _checked(replaces))
         return record_id
@@ -145,8 +146,7 @@ class FileStore:
         """Yield all claims: fingerprint, record id, and whether it is a seed's."""
         for name in _names(self._claims):
             if _is_name(name):
-                claim = self._claimed(self._claims / name)
-                yield name, claim.record_id, claim.seed
+                yield name, *self._claimed(self._claims / name)
 
     def _claimed(self, path: Path) -> _Claim:
         sealed = disk.read_private(path)
@@ -154,12 +154,12 @@ class FileStore:
             return _NO_CLAIM
         text = self._sealer.unseal("claim", path.name, sealed, path).reveal()
         record_id, _, kind = text.partition(" ")
-        return _Claim(record_id, kind == "seed")
+        return record_id, kind == "seed"
 
-    def _write_claim(self, path: Path, claim: _Claim) -> None:
+    def _write_claim(self, path: Path, record_id: str, seed: bool) -> None:  # noqa: FBT001  # as it is read
         disk.make_private_directory(self.path)
         disk.make_private_directory(self._claims)
-        text = f"{_checked(claim.record_id)}{' seed' if claim.seed else ''}"
+        text = f"{_checked(record_id)}{' seed' if seed else ''}"
         disk.write_private(
             path,
             self._sealer.seal("claim", path.name, Secret(text)),
@@ -167,12 +167,13 @@ class FileStore:
             # again after a power cut.
             durable=True,
             # One per record, under whose lock it is: not one per claim.
-            temporary=self._claims / f".{claim.record_id}.new",
+            temporary=self._claims / f".{record_id}.new",
         )
 
     def _forget(self, path: Path) -> None:
         with contextlib.suppress(OSError, errors.TokenStoreError):
-            if not self._claimed(path).seed:
+            _, seed = self._claimed(path)
+            if not seed:
                 path.unlink()
 
     def _files(self, record_id: str) -> RecordFiles:

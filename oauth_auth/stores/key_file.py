@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 from oauth_auth.stores import disk
-from oauth_auth.stores.file_lock import FileLock
 from oauth_auth.stores.keys import new_key
-from oauth_auth.stores.once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +63,10 @@ class KeyFile:
         kept = look()
         if kept is not None:
             return kept
+        # Only the first of all the store's programs comes here.
+        from oauth_auth.stores.file_lock import FileLock
+        from oauth_auth.stores.once import made_once
+
         directory = self._directory
         disk.make_private_directory(directory)
 
