@@ -74,15 +74,13 @@ def find_place(
     configuration = identifier.record_id(grant.inputs(account))
     if not isinstance(grant, RefreshToken):
         return Place(configuration, configuration)
-    seed = grant.seed
-    secret = seed._refresh_token
-    assert secret is not None  # noqa: S101  # the grant checks
+    secret = grant.seed_secret
     fingerprint = identifier.fingerprint(secret)
     key = store, configuration, fingerprint
     record_id = _remembered.get(key)
     if record_id is None or not has_fresh(store, record_id):
         seeded = Record(
-            token=seed,
+            token=grant.seed_with(secret),
             configuration=configuration,
             about=grant.about(account),
             claims=(fingerprint,),

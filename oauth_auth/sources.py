@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final, final
 from oauth_auth import renewal
 from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
-from oauth_auth.renewal import TokenSource
+from oauth_auth.renewal import Terms, TokenSource
 from oauth_auth.seed import find_place
 
 if TYPE_CHECKING:
     from oauth_auth.grants.base import Grant
+    from oauth_auth.reach import Reach
     from oauth_auth.stores.base import TokenStore
 
 __all__ = ["Found", "find_source", "has_fresh", "knows", "source_of"]
@@ -46,6 +47,26 @@ class Found:
         self.identifier: Final = identifier
         #: The record id of the configuration without a seed.
         self.configuration: Final = configuration
+
+    def terms(
+        self,
+        grant: Grant,
+        reach: Reach,
+        *,
+        account: str | None,
+        leeway: float,
+        background: bool,
+    ) -> Terms:
+        """Return the terms of a caller with these settings; see `Terms`."""
+        return Terms(
+            grant=grant,
+            reach=reach,
+            identifier=self.identifier,
+            leeway=leeway,
+            background=background,
+            account=account,
+            configuration=self.configuration,
+        )
 
 
 def find_source(store: TokenStore, grant: Grant, account: str | None) -> Found:

@@ -117,7 +117,7 @@ class Grant:
                 f"the client_secret of {client_id} at {server.name} is empty; leave "
                 "it out for a public client, or check where it is read from"
             )
-        for name in _PROOFS:
+        for name in _PROOFS if extra else ():
             if name in (extra or {}):
                 # RFC 6749 section 2.3: no two in one request.
                 raise errors.ConfigurationError(
@@ -132,8 +132,8 @@ class Grant:
         self.audience: Final = (
             audience if audience is None or isinstance(audience, str) else [*audience]
         )
-        self.resource: Final = _checked(_listed(resource))
-        self.extra: Final = dict(extra or {})
+        self.resource: Final = [] if resource is None else _checked(_listed(resource))
+        self.extra: Final = dict(extra) if extra else {}
         self.refresh_scope: Final = refresh_scope
         self.check()
 
@@ -278,9 +278,7 @@ def _joined(scope: str | Iterable[str] | None) -> str | None:
     return " ".join(scope) or None
 
 
-def _listed(resource: str | Iterable[str] | None) -> list[str]:
-    if resource is None:
-        return []
+def _listed(resource: str | Iterable[str]) -> list[str]:
     return [resource] if isinstance(resource, str) else list(resource)
 
 

@@ -51,6 +51,7 @@ class RequestsAuth(RequestAuth, AuthBase):
 
     _library: ClassVar[str | None] = "requests"
     _ready: _Ready | None = None
+    _used = False
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Attach the token; requests calls this while it prepares a request.
@@ -86,8 +87,12 @@ class RequestsAuth(RequestAuth, AuthBase):
         except errors.EndpointUnreachable as error:
             _raise_for_requests(error, request)
         # State of one request travels in the hook: this object serves many at once.
-        hook = partial(self._answered, held, origin)
-        self._ready = ready = _Ready(f"{origin}/", held, hook)
+        ready = _Ready(f"{origin}/", held, partial(self._answered, held, origin))
+        if self._used:
+            self._ready = ready
+        # Not for an object that is made for one request: the hook has the object, so
+        # it would live until the garbage collector comes.
+        self._used = True
         return ready
 
     def _answered(

@@ -191,7 +191,8 @@ class FileStore:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, FileStore)
-            and other.path == self.path
+            # Nearly always the same object; see `_directories`.
+            and (other.path is self.path or other.path == self.path)
             and other._sealer.chain.given == self._sealer.chain.given
         )
 

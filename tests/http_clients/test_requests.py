@@ -1,5 +1,8 @@
 """The token in requests."""
 
+import gc
+import weakref
+
 import pytest
 import requests
 
@@ -149,3 +152,17 @@ def test_a_session_that_takes_the_token_elsewhere_renews_nothing(
         assert session.get(api.url, timeout=FOREVER).status_code == 401
     assert other.authorizations == [f"Bearer {auth.access_token()}"]
     assert server.counts().token_requests == 0
+
+
+def test_an_object_for_one_request_goes_with_it(login, api):
+    """Nothing of it is left for the garbage collector, however many are made."""
+    auth = login()
+    request = requests.Request("GET", api.url, auth=auth).prepare()
+    assert request.headers["Authorization"] == f"Bearer {auth.access_token()}"
+    gone = weakref.ref(auth)
+    gc.disable()
+    try:
+        del auth, request
+        assert gone() is None
+    finally:
+        gc.enable()
