@@ -8,7 +8,6 @@ pay for it.
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth import forking
@@ -30,10 +29,10 @@ class Late:
         self._module: Final = name
 
     def __getattr__(self, name: str) -> Any:
-        if self._module not in sys.modules:
-            with forking.importing(self._module):
-                importlib.import_module(self._module)
-        return getattr(sys.modules[self._module], name)
+        # Each time: what is in sys.modules may be half loaded, by another thread.
+        with forking.importing(self._module):
+            module = importlib.import_module(self._module)
+        return getattr(module, name)
 
 
 if TYPE_CHECKING:

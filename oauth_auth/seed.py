@@ -132,7 +132,7 @@ def _remember(store: TokenStore, fingerprint: str, record_id: str) -> None:
 
 def _claimed_inside(store: TokenStore, fingerprint: str) -> str | None:
     """Return the record of a token whose worker died before it wrote the claim."""
-    # A store with many records has an index of it.
+    # A store may have an index of it, or a faster way to look through them all.
     find = getattr(store, "claimed_inside", None)
     if find is not None:
         found: str | None = find(fingerprint)

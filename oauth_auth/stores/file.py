@@ -142,6 +142,18 @@ class FileStore:
             self._forget(self._claims / _checked(replaces))
         return record_id
 
+    def claimed_inside(self, fingerprint: str) -> str | None:
+        """Return the record that knows a token, though nobody has written its claim."""
+        for record_id in self.records():
+            try:
+                if self._files(record_id).holds(fingerprint):
+                    record = self.read(record_id)
+                    if record is not None and fingerprint in record.claims:
+                        return record_id
+            except errors.TokenStoreError:
+                continue  # what cannot be read now tells nothing
+        return None
+
     def claims(self) -> Iterator[tuple[str, str, bool]]:
         """Yield all claims: fingerprint, record id, and whether it is a seed's."""
         for name in _names(self._claims):
