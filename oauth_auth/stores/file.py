@@ -73,7 +73,7 @@ class FileStore:
     ) -> None:
         self.path, self._records, self._claims = _directories(path or default_path())
         self._hash: Final = hash(self.path)
-        key_file = KeyFile(self.path, self._holds_sealed)
+        key_file = KeyFile(self.path, _holds_sealed)
         self._sealer: Final = Sealer(KeyChain(keys, key_file))
 
     #: Pauses of those who wait for a record, in seconds: the first and the longest.
@@ -191,12 +191,6 @@ class FileStore:
     def _files(self, record_id: str) -> RecordFiles:
         return RecordFiles(self._records / _checked(record_id), self._sealer)
 
-    def _holds_sealed(self) -> bool:
-        records = (
-            name for name in _names(self._records) if not re.fullmatch(_UNSEALED, name)
-        )
-        return any(records) or any(_names(self._claims))
-
     def __repr__(self) -> str:
         return f"FileStore({str(self.path)!r})"
 
@@ -245,6 +239,15 @@ def _directories(path: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
                 _known.clear()
             _known[text] = found
     return found
+
+
+# No method: a store would then hold itself, and one that is made for a request live
+# until the garbage collector comes.
+def _holds_sealed(directory: Path) -> bool:
+    """Whether there is anything in a store's directory that only a key opens."""
+    _, records, claims = _directories(directory)
+    names = (name for name in _names(records) if not re.fullmatch(_UNSEALED, name))
+    return any(names) or any(_names(claims))
 
 
 def default_path() -> Path:

@@ -22,11 +22,11 @@ class KeyFile:
 
     Args:
         directory: The store's directory.
-        holds_sealed: Tells whether there is anything in the store that only an older
-            key opens.
+        holds_sealed: Tells of a directory whether there is anything in the store that
+            only an older key opens.
     """
 
-    def __init__(self, directory: Path, holds_sealed: Callable[[], bool]) -> None:
+    def __init__(self, directory: Path, holds_sealed: Callable[[Path], bool]) -> None:
         self._directory: Final = directory
         self._holds_sealed: Final = holds_sealed
 
@@ -74,7 +74,7 @@ class KeyFile:
             kept = look()
             if kept is not None:
                 return kept
-            if self._holds_sealed():
+            if self._holds_sealed(directory):
                 raise errors.KeyMismatch(
                     f"there is no key in {where}, and {directory} holds what was "
                     "sealed with a key from there; put the key back, set "
