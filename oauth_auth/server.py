@@ -104,9 +104,11 @@ class AuthorizationServer:
         self.metadata: Final = dict(metadata or {})
         for name in _URLS:
             url = getattr(self, name)
+            if url is None:
+                continue
             if isinstance(url, str):
                 _check_own_url(url, name, allow_http)
-            elif url is not None:
+            else:
                 check_url(url, name, allow_http=allow_http)
 
     @property

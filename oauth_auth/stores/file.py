@@ -74,7 +74,9 @@ class FileStore:
         self.path, self._records, self._claims = _directories(path or default_path())
         self._hash: Final = hash(self.path)
         key_file = KeyFile(self.path, _holds_sealed)
-        self._sealer: Final = Sealer(KeyChain(keys, key_file))
+        chain = KeyChain(keys, key_file)
+        self._given: Final = chain.given
+        self._sealer: Final = Sealer(chain)
 
     #: Pauses of those who wait for a record, in seconds: the first and the longest.
     pauses: Final = (0.005, 0.025)
@@ -196,10 +198,10 @@ class FileStore:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, FileStore)
+            other.__class__ is FileStore
             # Nearly always the same object; see `_directories`.
             and (other.path is self.path or other.path == self.path)
-            and other._sealer.chain.given == self._sealer.chain.given
+            and other._given == self._given
         )
 
     def __hash__(self) -> int:

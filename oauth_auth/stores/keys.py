@@ -103,7 +103,8 @@ class KeyChain:
     """
 
     def __init__(self, keys: Keys, key_file: KeyFile | None) -> None:
-        self._given: Final = _wrapped(keys)
+        #: What the caller passed, for a copy of the store elsewhere.
+        self.given: Final = _wrapped(keys)
         self._key_file: Final = key_file
         self._keys: tuple[Key, ...] = ()
 
@@ -126,28 +127,23 @@ class KeyChain:
     @property
     def given_literally(self) -> bool:
         """Whether the caller passed a key itself, not a reference to one."""
-        return any(isinstance(source, Secret) for source in self._given or ())
-
-    @property
-    def given(self) -> Keys:
-        """What the caller passed, for a copy of the store elsewhere."""
-        return self._given
+        return any(isinstance(source, Secret) for source in self.given or ())
 
     @property
     def source(self) -> Literal["argument", "variable", "keyring", "file", "nowhere"]:
         """Where the keys come from."""
-        if self._given is not None and self._given != KEYRING:
+        if self.given is not None and self.given != KEYRING:
             return "argument"
         if os.environ.get(KEY_VARIABLE, "").strip():
             return "variable"
-        if self._given == KEYRING or os.environ.get(KEYRING_VARIABLE, "") == "1":
+        if self.given == KEYRING or os.environ.get(KEYRING_VARIABLE, "") == "1":
             return "keyring"
         return "file" if self._key_file is not None else "nowhere"
 
     def _load(self) -> tuple[Key, ...]:
         source = self.source
-        if self._given is not None and self._given != KEYRING:
-            return _parsed(self._given, "keys=")
+        if self.given is not None and self.given != KEYRING:
+            return _parsed(self.given, "keys=")
         if source == "variable":
             return _parsed([FromEnv(KEY_VARIABLE)], KEY_VARIABLE)
         if source == "keyring":
