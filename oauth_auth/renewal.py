@@ -23,22 +23,19 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
-from oauth_auth import forking
+from oauth_auth import flight, forking
 from oauth_auth.held import Held
-from oauth_auth.lazy_errors import Late, errors
+from oauth_auth.lazy_errors import errors
 from oauth_auth.rejections import Rejections
 from oauth_auth.stores.base import PATIENT_SECONDS, SAVE_SECONDS, Record, holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from oauth_auth import flight
     from oauth_auth.grants.base import Grant
     from oauth_auth.identity import Identifier
     from oauth_auth.reach import Reach
     from oauth_auth.stores.base import Mark, TokenStore
-else:
-    flight = Late("oauth_auth.flight")  # who finds a fresh token starts none
 
 __all__ = ["Terms", "TokenSource"]
 

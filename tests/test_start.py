@@ -51,6 +51,7 @@ OF_LIBRARY = {
 }
 #: What is loaded on top by the first token from the encrypted cache.
 FIRST_TOKEN = {
+    "oauth_auth.flight",
     "oauth_auth.grants.refresh_token",
     "oauth_auth.held",
     "oauth_auth.identity",
@@ -81,7 +82,6 @@ LATER = {
     "oauth_auth.client_auth",
     "oauth_auth.endpoint",
     "oauth_auth.errors",
-    "oauth_auth.flight",
     "oauth_auth.http_clients.unreachable",
     "oauth_auth.presented",
     "oauth_auth.protocol",
