@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from benchmarks.login import Place
 
-__all__ = ["FLOORS", "FilelockByHand", "FixedHttpx", "FixedRequests", "FlockByHand"]
+__all__ = [
+    "FLOORS",
+    "FilelockByHand",
+    "FixedHttpx",
+    "FixedRequests",
+    "FlockByHand",
+    "IdleHttpx",
+    "IdleRequests",
+]
 
 _SECONDS = 60.0
 
@@ -101,6 +109,45 @@ class FixedHttpx(HttpxCandidate):
         headers = {"Authorization": f"Bearer {place.login.access_token}"}
         module = importlib.import_module(self.library)
         return module.AsyncClient(headers=headers, **settings)
+
+
+class IdleRequests(FixedRequests):
+    """A fixed header, and an auth object: what the library itself does for one."""
+
+    name = "floor: an auth that does nothing"
+
+    def session(self, place: Place) -> Any:
+        """Return a session with a fixed header."""
+        session = super().session(place)
+        session.auth = lambda request: request
+        return session
+
+
+class IdleHttpx(FixedHttpx):
+    """The same for httpx or httpx2."""
+
+    name = IdleRequests.name
+
+    def auth(self, place: Place) -> Any:  # noqa: ARG002  # the base class needs it
+        """Return an auth object with the two shortest flows."""
+        import importlib
+
+        class Auth(importlib.import_module(self.library).Auth):
+            def sync_auth_flow(self, request: Any) -> Iterator[Any]:
+                yield request
+
+            async def async_auth_flow(self, request: Any) -> Any:
+                yield request
+
+        return Auth()
+
+    def client(self, place: Place, **settings: Any) -> Any:
+        """Return a client with a fixed header."""
+        return super().client(place, auth=self.auth(place), **settings)
+
+    def async_client(self, place: Place, **settings: Any) -> Any:
+        """Return a client with a fixed header."""
+        return super().async_client(place, auth=self.auth(place), **settings)
 
 
 class _ByHand:

@@ -106,17 +106,27 @@ def _fill(store: FileStore, have: int, want: int) -> None:
     """Add records as the store writes them, but without waiting for the disk."""
     import os
 
-    from oauth_auth.stores.base import Record, encode
+    from oauth_auth.stores.base import Record
+    from oauth_auth.stores.record_file import _MAGIC
     from oauth_auth.token import Token
 
     now = time.time()
     for _ in range(have, want):
         token = Token("a" * 40, expires_at=now, obtained_at=now, refresh_token="r" * 40)
-        record = Record(generation=1, lineage=os.urandom(16).hex(), token=token)
-        name = os.urandom(16).hex()
-        sealed = store.sealer.seal("record", name, encode(record))
+        record = Record(
+            generation=1,
+            lineage=os.urandom(16).hex(),
+            token=token,
+            configuration=os.urandom(20).hex(),
+            about={"server": "https://auth.example.com", "client_id": "reports"},
+            claims=(os.urandom(20).hex(),),
+        )
+        name = os.urandom(20).hex()
         path = store.path / "records" / name
-        path.write_bytes(sealed)
+        sealed = store._files(name).sealed(record)
+        # No journal, and then the record.
+        parts = _MAGIC, bytes(4), len(sealed).to_bytes(4, "big"), sealed
+        path.write_bytes(b"".join(parts))
         path.chmod(0o600)
 
 

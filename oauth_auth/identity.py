@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final, final
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 from oauth_auth.stores.base import Record
-from oauth_auth.stores.once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,10 +173,17 @@ def _made(store: TokenStore) -> Secret:
             transaction.save(record.succeed(document={"key": key.reveal()}))
         return key
 
-    attempt = store.lock(_ID_KEY, timeout=0)
+    def look() -> Secret | None:
+        return _kept_key(store.read(_ID_KEY))
+
     try:
+        key = look()
+        if key is not None:
+            return key
+        from oauth_auth.stores.once import made_once  # for a store's first program
+
         # Two workers that start together must come to the same ids.
-        return made_once(lambda: _kept_key(store.read(_ID_KEY)), attempt, make)
+        return made_once(look, store.lock(_ID_KEY, timeout=0), make)
     except errors.StoreCorrupt as error:
         key = _kept_key(store.read(_COPY))
         if key is None:
@@ -185,7 +191,10 @@ def _made(store: TokenStore) -> Secret:
         damage = _without_remedy(error)
         logging.getLogger("oauth_auth").warning("%s; its copy is used", damage)
     # Another worker may be doing so, or the store not be writable: the copy will do.
-    with contextlib.suppress(errors.TokenStoreError), attempt as transaction:
+    with (
+        contextlib.suppress(errors.TokenStoreError),
+        store.lock(_ID_KEY, timeout=0) as transaction,
+    ):
         transaction.save(Record().succeed(document={"key": key.reveal()}))
     return key
 

@@ -8,24 +8,34 @@ pay for it.
 from __future__ import annotations
 
 import importlib
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, final
 
 from oauth_auth import forking
 
-__all__ = ["errors"]
+__all__ = ["Late", "errors"]
+
+
+@final
+class Late:
+    """A module of this package that is loaded when it is first looked into.
+
+    Args:
+        name: Its whole name.
+    """
+
+    __slots__ = ("_module",)
+
+    def __init__(self, name: str) -> None:
+        self._module: Final = name
+
+    def __getattr__(self, name: str) -> Any:
+        # Each time: what is in sys.modules may be half loaded, by another thread.
+        with forking.importing(self._module):
+            module = importlib.import_module(self._module)
+        return getattr(module, name)
+
 
 if TYPE_CHECKING:
     from oauth_auth import errors
 else:
-
-    class _Errors:
-        def __getattr__(self, name: str) -> Any:
-            if "oauth_auth.errors" not in sys.modules:
-                with forking.importing("oauth_auth.errors"):
-                    importlib.import_module("oauth_auth.errors")
-            from oauth_auth import errors as module
-
-            return getattr(module, name)
-
-    errors = _Errors()
+    errors = Late("oauth_auth.errors")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,14 +13,27 @@ if TYPE_CHECKING:
 __all__ = ["Reach"]
 
 
-class Reach(NamedTuple):
-    """How to reach an authorization server."""
+@final
+class Reach:
+    """How to reach an authorization server.
 
-    #: The HTTP library to use: "requests", "httpx" or "httpx2"; None for any.
-    library: str | None
-    http: HttpOptions | Callable[[], object] | None
-    #: Seconds for one exchange, from name lookup to the last byte.
-    timeout: float
+    Args:
+        library: The HTTP library to use: "requests", "httpx" or "httpx2"; None for any.
+        http: What the caller has set for it.
+        timeout: Seconds for one exchange, from name lookup to the last byte.
+    """
+
+    __slots__ = ("http", "library", "timeout")
+
+    def __init__(
+        self,
+        library: str | None,
+        http: HttpOptions | Callable[[], object] | None,
+        timeout: float,
+    ) -> None:
+        self.library: Final = library
+        self.http: Final = http
+        self.timeout: Final = timeout
 
     def exchange(self, request: Request) -> Response:
         """Send a request and return the response.

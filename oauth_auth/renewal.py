@@ -21,7 +21,7 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 from oauth_auth import flight, forking
 from oauth_auth.held import Held
@@ -61,19 +61,41 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_lock_after_fork)
 
 
-class Terms(NamedTuple):
+@final
+class Terms:
     """What travels with a call, so that a replaced secret takes effect at once."""
 
-    grant: Grant
-    reach: Reach
-    identifier: Identifier
-    #: Seconds before expiry at which a token is no longer handed out.
-    leeway: float
-    #: Whether stale tokens are renewed behind the requests' back.
-    background: bool
-    account: str | None
-    #: The record id of the configuration without a seed.
-    configuration: str
+    __slots__ = (
+        "account",
+        "background",
+        "configuration",
+        "grant",
+        "identifier",
+        "leeway",
+        "reach",
+    )
+
+    def __init__(
+        self,
+        *,
+        grant: Grant,
+        reach: Reach,
+        identifier: Identifier,
+        leeway: float,
+        background: bool,
+        account: str | None,
+        configuration: str,
+    ) -> None:
+        self.grant: Final = grant
+        self.reach: Final = reach
+        self.identifier: Final = identifier
+        #: Seconds before expiry at which a token is no longer handed out.
+        self.leeway: Final = leeway
+        #: Whether stale tokens are renewed behind the requests' back.
+        self.background: Final = background
+        self.account: Final = account
+        #: The record id of the configuration without a seed.
+        self.configuration: Final = configuration
 
 
 def _patience_with(error: Exception, terms: Terms) -> float:
@@ -364,8 +386,7 @@ class TokenSource:
                         return held
                 if lookout.should_try_lock():
                     with attempt as transaction:
-                        # Here, since nobody needs it who finds a token, or waits for
-                        # one. It loads all that a turn needs, before anything is spent.
+                        # All that a turn needs is loaded before anything is spent.
                         with forking.importing("oauth_auth.turn"):
                             from oauth_auth.turn import Turn
                         return Turn(self, terms, rejected, under_way, transaction).run()

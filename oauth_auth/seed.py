@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, final
 
 from oauth_auth.grants.refresh_token import RefreshToken
 from oauth_auth.lazy_errors import errors
@@ -39,12 +39,16 @@ _KEPT: Final = 8192
 _remembered: dict[tuple[TokenStore, str, str], str] = {}
 
 
-class Place(NamedTuple):
+@final
+class Place:
     """Where a grant's record is."""
 
-    record_id: str
-    #: The record id of the configuration without its seed.
-    configuration: str
+    __slots__ = ("configuration", "record_id")
+
+    def __init__(self, record_id: str, configuration: str) -> None:
+        self.record_id: Final = record_id
+        #: The record id of the configuration without its seed.
+        self.configuration: Final = configuration
 
 
 def find_place(
@@ -70,15 +74,13 @@ def find_place(
     configuration = identifier.record_id(grant.inputs(account))
     if not isinstance(grant, RefreshToken):
         return Place(configuration, configuration)
-    seed = grant.seed
-    secret = seed._refresh_token
-    assert secret is not None  # noqa: S101  # the grant checks
+    secret = grant.seed_secret
     fingerprint = identifier.fingerprint(secret)
     key = store, configuration, fingerprint
     record_id = _remembered.get(key)
     if record_id is None or not has_fresh(store, record_id):
         seeded = Record(
-            token=seed,
+            token=grant.seed_with(secret),
             configuration=configuration,
             about=grant.about(account),
             claims=(fingerprint,),
@@ -130,7 +132,7 @@ def _remember(store: TokenStore, fingerprint: str, record_id: str) -> None:
 
 def _claimed_inside(store: TokenStore, fingerprint: str) -> str | None:
     """Return the record of a token whose worker died before it wrote the claim."""
-    # A store with many records has an index of it.
+    # A store may have an index of it, or a faster way to look through them all.
     find = getattr(store, "claimed_inside", None)
     if find is not None:
         found: str | None = find(fingerprint)

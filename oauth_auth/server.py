@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -24,6 +25,9 @@ _ENDPOINTS: Final = (
     "registration_endpoint",
     "jwks_uri",
 )
+_URLS: Final = ("issuer", *_ENDPOINTS)
+#: How many URLs that were found good need not be looked at again.
+_REMEMBERED: Final = 256
 
 
 @final
@@ -98,9 +102,13 @@ class AuthorizationServer:
         self.jwks_uri = jwks_uri
         self.allow_http: Final = allow_http
         self.metadata: Final = dict(metadata or {})
-        for name in ("issuer", *_ENDPOINTS):
+        for name in _URLS:
             url = getattr(self, name)
-            if url is not None:
+            if url is None:
+                continue
+            if isinstance(url, str):
+                _check_own_url(url, name, allow_http)
+            else:
                 check_url(url, name, allow_http=allow_http)
 
     @property
@@ -250,6 +258,12 @@ def shown(url: object) -> str:
 
     # Up to the last "@": a password may hold one, or a slash that should be encoded.
     return quoted(Secret(re.sub(r"(?s)//.*@", "//***@", repr(url))), ())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _check_own_url(url: str, name: str, allow_http: bool) -> None:  # noqa: FBT001  # as a cache has it
+    # An object may be made for every request. What raises is not remembered.
+    check_url(url, name, allow_http=allow_http)
 
 
 def is_loopback(host: str) -> bool:

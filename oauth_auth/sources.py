@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from oauth_auth import renewal
 from oauth_auth.identity import Identifier
 from oauth_auth.lazy_errors import errors
-from oauth_auth.renewal import TokenSource
+from oauth_auth.renewal import Terms, TokenSource
 from oauth_auth.seed import find_place
 
 if TYPE_CHECKING:
     from oauth_auth.grants.base import Grant
+    from oauth_auth.reach import Reach
     from oauth_auth.stores.base import TokenStore
 
 __all__ = ["Found", "find_source", "has_fresh", "knows", "source_of"]
@@ -53,13 +54,39 @@ class _Outage(NamedTuple):
 _outages: dict[TokenStore, _Outage] = {}
 
 
-class Found(NamedTuple):
+@final
+class Found:
     """Where the tokens of a grant come from."""
 
-    source: TokenSource
-    identifier: Identifier
-    #: The record id of the configuration without a seed.
-    configuration: str
+    __slots__ = ("configuration", "identifier", "source")
+
+    def __init__(
+        self, source: TokenSource, identifier: Identifier, configuration: str
+    ) -> None:
+        self.source: Final = source
+        self.identifier: Final = identifier
+        #: The record id of the configuration without a seed.
+        self.configuration: Final = configuration
+
+    def terms(
+        self,
+        grant: Grant,
+        reach: Reach,
+        *,
+        account: str | None,
+        leeway: float,
+        background: bool,
+    ) -> Terms:
+        """Return the terms of a caller with these settings; see `Terms`."""
+        return Terms(
+            grant=grant,
+            reach=reach,
+            identifier=self.identifier,
+            leeway=leeway,
+            background=background,
+            account=account,
+            configuration=self.configuration,
+        )
 
 
 def find_source(store: TokenStore, grant: Grant, account: str | None) -> Found:

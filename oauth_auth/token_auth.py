@@ -277,12 +277,9 @@ class TokenAuth:
     def _resolved(self) -> TokenSource:
         """Return the source of this grant's tokens; the store is asked only once."""
         if self._source is None:
-            # Here, and not with every program that imports this: records, renewals and
-            # the rest of the machinery below are most of the package.
-            with forking.importing("oauth_auth.sources"):
-                from oauth_auth.sources import find_source
-
-            self._found = find_source(self._store, self._grant, self._account)
+            self._found = _sources().find_source(
+                self._store, self._grant, self._account
+            )
             self._source = self._found.source
         return self._source
 
@@ -295,25 +292,19 @@ class TokenAuth:
         """Whether it touches the disk, or loads much, and so is worth a thread."""
         if self._grant.takes_time or "oauth_auth.sources" not in sys.modules:
             return True
-        from oauth_auth.sources import knows
-
-        return not knows(self._store, self._grant)
+        return not _sources().knows(self._store, self._grant)
 
     def _terms_for(self, library: str | None) -> Terms:
         terms = self._terms.get(library)
         if terms is None:
             self._resolved()
-            from oauth_auth.renewal import Terms  # loaded by now
-
             assert self._found is not None  # noqa: S101  # _resolved has set it
-            terms = self._terms[library] = Terms(
-                grant=self._grant,
-                reach=Reach(library or self._library, self._http, self._timeout),
-                identifier=self._found.identifier,
+            terms = self._terms[library] = self._found.terms(
+                self._grant,
+                Reach(library or self._library, self._http, self._timeout),
+                account=self._account,
                 leeway=self._leeway,
                 background=self._background,
-                account=self._account,
-                configuration=self._found.configuration,
             )
         return terms
 
@@ -387,6 +378,24 @@ class TokenAuth:
             # A name stays a name, which another machine's file may describe otherwise.
             grant, settings = self._profile, {**self._given, **self._own_settings()}
         return sealed_pickle.reduce(type(self), grant, settings, self._store)
+
+
+_loaded: Any = None
+
+
+def _sources() -> Any:
+    """Return the module `sources`, which is loaded with the first token.
+
+    Not with every program that imports this one: records, renewals and the rest of the
+    machinery below are most of the package. An import statement in the place of each
+    call would take a tenth of what an object that is made for one request does.
+    """
+    global _loaded  # noqa: PLW0603  # once per process
+    if _loaded is None:
+        with forking.importing("oauth_auth.sources"):
+            from oauth_auth import sources
+        _loaded = sources
+    return _loaded
 
 
 def _listed(origins: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from oauth_auth import FileStore, errors, lookout
 from oauth_auth.flight import Flight
 from oauth_auth.lookout import Lookout
-from oauth_auth.stores.record_file import FileTransaction
+from oauth_auth.stores.file_transaction import FileTransaction
 from tests.fake_server import FakeServer
 from tests.test_renewal import expire, machine
 

@@ -1,16 +1,19 @@
 """What a program waits for when it starts: which modules are loaded, and when."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
 from oauth_auth import FileStore, RefreshToken, Token
 from oauth_auth.http_clients.requests import RequestsAuth
+from oauth_auth.lazy_errors import Late
 
 ROOT = Path(__file__).parents[1]
 REFRESH_TOKEN = "rt-start"
@@ -36,19 +39,14 @@ IMPORTED = {
     "oauth_auth.token_auth",
 }
 OF_LIBRARY = {
-    "requests": {
-        "oauth_auth.http_clients.requests",
-        "oauth_auth.http_clients.unreachable",
-    },
+    "requests": {"oauth_auth.http_clients.requests"},
     "httpx": {
         "oauth_auth.http_clients.flow",
         "oauth_auth.http_clients.httpx",
-        "oauth_auth.http_clients.unreachable",
     },
     "httpx2": {
         "oauth_auth.http_clients.flow",
         "oauth_auth.http_clients.httpx2",
-        "oauth_auth.http_clients.unreachable",
     },
 }
 #: What is loaded on top by the first token from the encrypted cache.
@@ -65,13 +63,10 @@ FIRST_TOKEN = {
     "oauth_auth.stores.base",
     "oauth_auth.stores.disk",
     "oauth_auth.stores.file",
-    "oauth_auth.stores.file_lock",
     "oauth_auth.stores.key_file",
     "oauth_auth.stores.keys",
-    "oauth_auth.stores.once",
     "oauth_auth.stores.record_file",
     "oauth_auth.stores.sealing",
-    "oauth_auth.stores.system_keyring",
     "oauth_auth.token",
 }
 #: Loaded at the first renewal, error, 401, pickle or login, and by no program before.
@@ -87,8 +82,13 @@ LATER = {
     "oauth_auth.client_auth",
     "oauth_auth.endpoint",
     "oauth_auth.errors",
+    "oauth_auth.http_clients.unreachable",
     "oauth_auth.presented",
     "oauth_auth.protocol",
+    "oauth_auth.stores.file_lock",
+    "oauth_auth.stores.file_transaction",
+    "oauth_auth.stores.once",
+    "oauth_auth.stores.system_keyring",
     "oauth_auth.transport",
     "oauth_auth.turn",
 }
@@ -210,3 +210,28 @@ print(json.dumps(seen))
 def test_an_event_loop_does_not_wait_for_what_is_loaded():
     """What takes milliseconds to import is imported on another thread."""
     assert loaded(ON_A_LOOP) == {"oauth_auth.sources", "oauth_auth.turn"}
+
+
+HALF_LOADED = """
+import threading
+started, go_on = threading.Event(), threading.Event()
+def load():
+    started.set()
+    assert go_on.wait(30)
+"""
+
+
+def test_a_module_that_another_thread_loads_is_waited_for(tmp_path, monkeypatch):
+    """Threads that start together all find it whole, not as far as it has come."""
+    (tmp_path / "oa_gate.py").write_text(HALF_LOADED)
+    (tmp_path / "oa_slow.py").write_text("import oa_gate\noa_gate.load()\nVALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    gate, late = importlib.import_module("oa_gate"), Late("oa_slow")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(lambda: late.VALUE)
+        assert gate.started.wait(30)
+        second = pool.submit(lambda: late.VALUE)
+        # Nothing that goes wrong at once is waited for any longer.
+        wait([second], timeout=0.1)
+        gate.go_on.set()
+        assert (first.result(30), second.result(30)) == (1, 1)

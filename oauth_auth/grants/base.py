@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, Self, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 from oauth_auth.lazy_errors import errors
@@ -12,34 +12,35 @@ from oauth_auth.server import AuthorizationServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Required, TypedDict
 
     from oauth_auth.client_auth import ClientAuth
     from oauth_auth.token import Token
 
-__all__ = ["ClientOptions", "Grant", "SharedOptions"]
+    # No program needs them, and each class takes as long to make as a module to load.
+    class SharedOptions(TypedDict, total=False):
+        """The keyword arguments of grants that may do without a client."""
+
+        client_secret: str | SecretSource | None
+        client_auth: str | ClientAuth | None
+        scope: str | Iterable[str] | None
+        audience: str | Iterable[str] | None
+        resource: str | Iterable[str] | None
+        extra: Mapping[str, str] | None
+        refresh_scope: str | None
+        token_endpoint: str | None
+        allow_http: bool
+
+    class ClientOptions(SharedOptions, total=False):
+        """The keyword arguments of every grant; `Grant` describes them."""
+
+        client_id: Required[str]
+
+
+__all__ = ["Grant"]
 
 #: The parameters by which a client proves itself.
 _PROOFS: Final = ("client_secret", "client_assertion", "client_assertion_type")
-
-
-class SharedOptions(TypedDict, total=False):
-    """The keyword arguments of grants that may do without a client."""
-
-    client_secret: str | SecretSource | None
-    client_auth: str | ClientAuth | None
-    scope: str | Iterable[str] | None
-    audience: str | Iterable[str] | None
-    resource: str | Iterable[str] | None
-    extra: Mapping[str, str] | None
-    refresh_scope: str | None
-    token_endpoint: str | None
-    allow_http: bool
-
-
-class ClientOptions(SharedOptions, total=False):
-    """The keyword arguments of every grant; `Grant` describes them."""
-
-    client_id: Required[str]
 
 
 class Grant:
@@ -116,7 +117,7 @@ class Grant:
                 f"the client_secret of {client_id} at {server.name} is empty; leave "
                 "it out for a public client, or check where it is read from"
             )
-        for name in _PROOFS:
+        for name in _PROOFS if extra else ():
             if name in (extra or {}):
                 # RFC 6749 section 2.3: no two in one request.
                 raise errors.ConfigurationError(
@@ -131,8 +132,8 @@ class Grant:
         self.audience: Final = (
             audience if audience is None or isinstance(audience, str) else [*audience]
         )
-        self.resource: Final = _checked(_listed(resource))
-        self.extra: Final = dict(extra or {})
+        self.resource: Final = [] if resource is None else _checked(_listed(resource))
+        self.extra: Final = dict(extra) if extra else {}
         self.refresh_scope: Final = refresh_scope
         self.check()
 
@@ -277,9 +278,7 @@ def _joined(scope: str | Iterable[str] | None) -> str | None:
     return " ".join(scope) or None
 
 
-def _listed(resource: str | Iterable[str] | None) -> list[str]:
-    if resource is None:
-        return []
+def _listed(resource: str | Iterable[str]) -> list[str]:
     return [resource] if isinstance(resource, str) else list(resource)
 
 

@@ -80,15 +80,31 @@ class RefreshToken(Grant):
         Raises:
             ConfigurationError: The reference leads nowhere, or to an empty text.
         """
+        return self.seed_with(self.seed_secret)
+
+    @property
+    def seed_secret(self) -> Secret:
+        """The refresh token to start from, read anew where it is a reference.
+
+        Raises:
+            ConfigurationError: The reference leads nowhere, or to an empty text.
+        """
         if self._token is not None:
-            return self._token
+            assert self._token._refresh_token is not None  # noqa: S101  # as below
+            return self._token._refresh_token
         assert self._refresh_token is not None  # noqa: S101  # the constructor checks
         text = Secret(self._refresh_token.reveal().strip())
         if not text:
             raise errors.ConfigurationError(
                 f"the refresh token for {self.client_id} at {self.server.name} is empty"
             )
-        return Token(None, refresh_token=text, expires_at=0.0, obtained_at=0.0)
+        return text
+
+    def seed_with(self, secret: Secret) -> Token:
+        """Return the token to start from, whose `seed_secret` was read before."""
+        if self._token is not None:
+            return self._token
+        return Token(None, refresh_token=secret, expires_at=0.0, obtained_at=0.0)
 
     def token_request(self, server: AuthorizationServer) -> None:
         """Return None: without a refresh token there is no next token."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, final
 
 from oauth_auth.http_clients.base import UNAUTHORIZED, RequestAuth
 from oauth_auth.lazy_errors import errors
@@ -25,23 +25,31 @@ if TYPE_CHECKING:
 __all__ = ["FlowAuth"]
 
 
-class _Ready(NamedTuple):
+@final
+class _Ready:
     """What one request got, for the next one to the same origin."""
 
-    scheme: str
-    host: bytes
-    port: int | None
-    origin: str
-    held: Held
+    __slots__ = ("held", "host", "origin", "port", "scheme")
+
+    def __init__(self, url: Any, origin: str, held: Held) -> None:
+        self.scheme: Final[str] = url.scheme
+        self.host: Final[bytes] = url.raw_host
+        self.port: Final[int | None] = url.port
+        self.origin: Final = origin
+        self.held: Final = held
 
 
-class _Sent(NamedTuple):
+@final
+class _Sent:
     """One request as it was sent: what is needed to judge its 401."""
 
-    ready: _Ready
-    #: The file that is the body, and where it stood before; None if it cannot seek.
-    file: Any
-    position: int
+    __slots__ = ("file", "position", "ready")
+
+    def __init__(self, ready: _Ready, file: Any, position: int) -> None:
+        self.ready: Final = ready
+        #: The file that is the body, and where it stood before; None if it cannot seek.
+        self.file: Final = file
+        self.position: Final = position
 
 
 class FlowAuth(RequestAuth):
@@ -144,9 +152,8 @@ class FlowAuth(RequestAuth):
         return None
 
     def _flow_made_ready(self, request: Any, origin: str, held: Held) -> _Ready:
-        url = request.url
-        self._flow_ready = _Ready(url.scheme, url.raw_host, url.port, origin, held)
-        return self._flow_ready
+        self._flow_ready = ready = _Ready(request.url, origin, held)
+        return ready
 
     def _judged(self, sent: _Sent, response: Any) -> Verdict:
         facts = _facts(sent, response)

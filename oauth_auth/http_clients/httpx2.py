@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import httpx2
 
 from oauth_auth.http_clients.flow import FlowAuth
-from oauth_auth.http_clients.unreachable import unreachable_like
 
 __all__ = ["Httpx2Auth"]
 
@@ -24,4 +23,6 @@ class Httpx2Auth(FlowAuth, httpx2.Auth):
 def __getattr__(name: str) -> Any:
     if name != "EndpointUnreachable":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from oauth_auth.http_clients.unreachable import unreachable_like
+
     return unreachable_like(httpx2.ConnectError, __name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, final
 
 import requests
 from requests.auth import AuthBase
@@ -13,7 +13,6 @@ from requests.cookies import extract_cookies_to_jar, get_cookie_header
 from requests.utils import get_netrc_auth, rewind_body
 
 from oauth_auth.http_clients.base import UNAUTHORIZED, RequestAuth
-from oauth_auth.http_clients.unreachable import unreachable_like
 from oauth_auth.lazy_errors import errors
 from oauth_auth.origins import origin_of
 
@@ -29,13 +28,19 @@ __all__ = ["RequestsAuth"]
 _HELD = "_oauth_auth_held"
 
 
-class _Ready(NamedTuple):
+@final
+class _Ready:
     """What one request got, for the next one to the same origin."""
 
-    #: How the URLs of the origin begin, with the slash that ends it.
-    start: str
-    held: Held
-    hook: Callable[..., requests.Response]
+    __slots__ = ("held", "hook", "start")
+
+    def __init__(
+        self, start: str, held: Held, hook: Callable[..., requests.Response]
+    ) -> None:
+        #: How the URLs of the origin begin, with the slash that ends it.
+        self.start: Final = start
+        self.held: Final = held
+        self.hook: Final = hook
 
 
 class RequestsAuth(RequestAuth, AuthBase):
@@ -46,6 +51,7 @@ class RequestsAuth(RequestAuth, AuthBase):
 
     _library: ClassVar[str | None] = "requests"
     _ready: _Ready | None = None
+    _used = False
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         """Attach the token; requests calls this while it prepares a request.
@@ -81,8 +87,12 @@ class RequestsAuth(RequestAuth, AuthBase):
         except errors.EndpointUnreachable as error:
             _raise_for_requests(error, request)
         # State of one request travels in the hook: this object serves many at once.
-        hook = partial(self._answered, held, origin)
-        self._ready = ready = _Ready(f"{origin}/", held, hook)
+        ready = _Ready(f"{origin}/", held, partial(self._answered, held, origin))
+        if self._used:
+            self._ready = ready
+        # Not for an object that is made for one request: the hook has the object, so
+        # it would live until the garbage collector comes.
+        self._used = True
         return ready
 
     def _answered(
@@ -205,4 +215,6 @@ def _raise_for_requests(error: Any, request: requests.PreparedRequest) -> NoRetu
 def __getattr__(name: str) -> Any:
     if name != "EndpointUnreachable":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from oauth_auth.http_clients.unreachable import unreachable_like
+
     return unreachable_like(requests.ConnectionError, __name__)

@@ -263,10 +263,17 @@ class SharedLogin(RequestsAuth):
         assert call is not None  # noqa: S101  # whatever asks for a token has one
         grant: Any = self._grant
         reach: Any = SessionReach(self._session, call)
-        return (
-            super()
-            ._terms_for(library)
-            ._replace(grant=grant.during(self._session, call), reach=reach)
+        terms = super()._terms_for(library)
+        from oauth_auth.renewal import Terms  # loaded by now
+
+        return Terms(
+            grant=grant.during(self._session, call),
+            reach=reach,
+            identifier=terms.identifier,
+            leeway=terms.leeway,
+            background=terms.background,
+            account=terms.account,
+            configuration=terms.configuration,
         )
 
     def _announce(self, held: Held) -> None:

@@ -15,7 +15,7 @@ import os
 import re
 import string
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
 
 from oauth_auth import forking
 from oauth_auth.lazy_errors import errors
@@ -24,13 +24,14 @@ from oauth_auth.stores import disk
 from oauth_auth.stores.base import Record
 from oauth_auth.stores.key_file import KeyFile
 from oauth_auth.stores.keys import KeyChain
-from oauth_auth.stores.record_file import FileTransaction, RecordFiles
+from oauth_auth.stores.record_file import RecordFiles
 from oauth_auth.stores.sealing import Sealer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from oauth_auth.stores.bell import Listener
+    from oauth_auth.stores.file_transaction import FileTransaction
     from oauth_auth.stores.keys import Keys
 
 __all__ = ["FileStore"]
@@ -45,14 +46,9 @@ _KNOWN_KEPT: Final = 256
 _UNSEALED: Final = r".*(\.lock|\.bell|\.corrupt-\d+)"
 
 
-class _Claim(NamedTuple):
-    """Which record a token belongs to; an empty id for none."""
-
-    record_id: str
-    seed: bool
-
-
-_NO_CLAIM: Final = _Claim("", seed=False)
+#: Which record a token belongs to, and whether it is a seed.
+_Claim: TypeAlias = tuple[str, bool]
+_NO_CLAIM: Final[_Claim] = "", False
 
 
 @final
@@ -78,8 +74,10 @@ class FileStore:
     ) -> None:
         self.path, self._records, self._claims = _directories(path or default_path())
         self._hash: Final = hash(self.path)
-        key_file = KeyFile(self.path, self._holds_sealed)
-        self._sealer: Final = Sealer(KeyChain(keys, key_file))
+        key_file = KeyFile(self.path, _holds_sealed)
+        chain = KeyChain(keys, key_file)
+        self._given: Final = chain.given
+        self._sealer: Final = Sealer(chain)
 
     #: Pauses of those who wait for a record, in seconds: the first and the longest.
     pauses: Final = (0.005, 0.025)
@@ -120,6 +118,10 @@ class FileStore:
 
     def lock(self, record_id: str, *, timeout: float) -> FileTransaction:
         """Return the record's lock, among all processes of this user."""
+        # No program that finds a fresh token needs it.
+        with forking.importing("oauth_auth.stores.file_transaction"):
+            from oauth_auth.stores.file_transaction import FileTransaction
+
         return FileTransaction(self._files(record_id), timeout)
 
     def records(self) -> Iterator[str]:
@@ -137,28 +139,39 @@ class FileStore:
         """Look up, or set, which record a seed or refresh token belongs to."""
         path = self._claims / _checked(fingerprint)
         try:
-            kept = self._claimed(path)
+            kept_id, kept_seed = self._claimed(path)
         except errors.StoreCorrupt:
             # Who sets a claim knows the record; who looks it up must not go on, since
             # a spent refresh token would count as new and be sent again.
             if record_id is None:
                 raise
-            kept = _NO_CLAIM
+            kept_id, kept_seed = _NO_CLAIM
         if record_id is None:
-            return kept.record_id or None if kept.seed or not seed else None
-        wanted = _Claim(record_id, seed or kept.seed)
-        if wanted != kept:
-            self._write_claim(path, wanted)
+            return kept_id or None if kept_seed or not seed else None
+        wanted = record_id, seed or kept_seed
+        if wanted != (kept_id, kept_seed):
+            self._write_claim(path, *wanted)
         if replaces is not None:
             self._forget(self._claims / _checked(replaces))
         return record_id
+
+    def claimed_inside(self, fingerprint: str) -> str | None:
+        """Return the record that knows a token, though nobody has written its claim."""
+        for record_id in self.records():
+            try:
+                if self._files(record_id).holds(fingerprint):
+                    record = self.read(record_id)
+                    if record is not None and fingerprint in record.claims:
+                        return record_id
+            except errors.TokenStoreError:
+                continue  # what cannot be read now tells nothing
+        return None
 
     def claims(self) -> Iterator[tuple[str, str, bool]]:
         """Yield all claims: fingerprint, record id, and whether it is a seed's."""
         for name in _names(self._claims):
             if _is_name(name):
-                claim = self._claimed(self._claims / name)
-                yield name, claim.record_id, claim.seed
+                yield name, *self._claimed(self._claims / name)
 
     def _claimed(self, path: Path) -> _Claim:
         sealed = disk.read_private(path)
@@ -166,12 +179,12 @@ class FileStore:
             return _NO_CLAIM
         text = self._sealer.unseal("claim", path.name, sealed, path).reveal()
         record_id, _, kind = text.partition(" ")
-        return _Claim(record_id, kind == "seed")
+        return record_id, kind == "seed"
 
-    def _write_claim(self, path: Path, claim: _Claim) -> None:
+    def _write_claim(self, path: Path, record_id: str, seed: bool) -> None:  # noqa: FBT001  # as it is read
         disk.make_private_directory(self.path)
         disk.make_private_directory(self._claims)
-        text = f"{_checked(claim.record_id)}{' seed' if claim.seed else ''}"
+        text = f"{_checked(record_id)}{' seed' if seed else ''}"
         disk.write_private(
             path,
             self._sealer.seal("claim", path.name, Secret(text)),
@@ -179,31 +192,27 @@ class FileStore:
             # again after a power cut.
             durable=True,
             # One per record, under whose lock it is: not one per claim.
-            temporary=self._claims / f".{claim.record_id}.new",
+            temporary=self._claims / f".{record_id}.new",
         )
 
     def _forget(self, path: Path) -> None:
         with contextlib.suppress(OSError, errors.TokenStoreError):
-            if not self._claimed(path).seed:
+            _, seed = self._claimed(path)
+            if not seed:
                 path.unlink()
 
     def _files(self, record_id: str) -> RecordFiles:
         return RecordFiles(self._records / _checked(record_id), self._sealer)
-
-    def _holds_sealed(self) -> bool:
-        records = (
-            name for name in _names(self._records) if not re.fullmatch(_UNSEALED, name)
-        )
-        return any(records) or any(_names(self._claims))
 
     def __repr__(self) -> str:
         return f"FileStore({str(self.path)!r})"
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, FileStore)
-            and other.path == self.path
-            and other._sealer.chain.given == self._sealer.chain.given
+            other.__class__ is FileStore
+            # Nearly always the same object; see `_directories`.
+            and (other.path is self.path or other.path == self.path)
+            and other._given == self._given
         )
 
     def __hash__(self) -> int:
@@ -243,6 +252,15 @@ def _directories(path: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
                 _known.clear()
             _known[text] = found
     return found
+
+
+# No method: a store would then hold itself, and one that is made for a request live
+# until the garbage collector comes.
+def _holds_sealed(directory: Path) -> bool:
+    """Whether there is anything in a store's directory that only a key opens."""
+    _, records, claims = _directories(directory)
+    names = (name for name in _names(records) if not re.fullmatch(_UNSEALED, name))
+    return any(names) or any(_names(claims))
 
 
 def default_path() -> Path:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 from oauth_auth.lazy_errors import errors
 from oauth_auth.secret import Secret
 from oauth_auth.stores import disk
-from oauth_auth.stores.file_lock import FileLock
 from oauth_auth.stores.keys import new_key
-from oauth_auth.stores.once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +22,11 @@ class KeyFile:
 
     Args:
         directory: The store's directory.
-        holds_sealed: Tells whether there is anything in the store that only an older
-            key opens.
+        holds_sealed: Tells of a directory whether there is anything in the store that
+            only an older key opens.
     """
 
-    def __init__(self, directory: Path, holds_sealed: Callable[[], bool]) -> None:
+    def __init__(self, directory: Path, holds_sealed: Callable[[Path], bool]) -> None:
         self._directory: Final = directory
         self._holds_sealed: Final = holds_sealed
 
@@ -65,6 +63,10 @@ class KeyFile:
         kept = look()
         if kept is not None:
             return kept
+        # Only the first of all the store's programs comes here.
+        from oauth_auth.stores.file_lock import FileLock
+        from oauth_auth.stores.once import made_once
+
         directory = self._directory
         disk.make_private_directory(directory)
 
@@ -72,7 +74,7 @@ class KeyFile:
             kept = look()
             if kept is not None:
                 return kept
-            if self._holds_sealed():
+            if self._holds_sealed(directory):
                 raise errors.KeyMismatch(
                     f"there is no key in {where}, and {directory} holds what was "
                     "sealed with a key from there; put the key back, set "

@@ -15,10 +15,11 @@ from oauth_auth.endpoint import TokenRequest
 from oauth_auth.held import Held
 from oauth_auth.protocol import Outcome
 from oauth_auth.renewal import TokenSource
-from oauth_auth.stores import disk, record_file
+from oauth_auth.stores import disk, file_transaction, record_file
 from oauth_auth.stores.base import Mark, Record
 from oauth_auth.stores.file_lock import FileLock
-from oauth_auth.stores.record_file import FileTransaction, RecordFiles
+from oauth_auth.stores.file_transaction import FileTransaction
+from oauth_auth.stores.record_file import Next, RecordFiles
 from oauth_auth.turn import Turn
 from tests.faults.scheduler import running
 
@@ -110,7 +111,7 @@ def loose_journal():
 
 @mutant("no room is reserved")
 def no_room():
-    yield record_file, "_allocate", lambda fd, size: None
+    yield file_transaction, "_allocate", lambda fd, size: None
 
 
 @mutant("the record is not read again under the lock", *_EXPIRED, ("seed", "grace"))
@@ -307,7 +308,12 @@ def in_place():
 @mutant("a dead worker's answer is dropped")
 def no_roll_forward():
     read = RecordFiles.read_next
-    yield RecordFiles, "read_next", lambda self: read(self)._replace(answer=None)
+
+    def read_next(self):
+        found = read(self)
+        return Next(found.journal, None, found.data)
+
+    yield RecordFiles, "read_next", read_next
 
 
 @mutant("a lost answer is not named")

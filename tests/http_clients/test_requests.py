@@ -1,8 +1,14 @@
 """The token in requests."""
 
+import gc
+import time
+import weakref
+
 import pytest
 import requests
 
+from oauth_auth import FileStore, RefreshToken
+from oauth_auth.http_clients.requests import RequestsAuth
 from tests.http_clients import drivers
 from tests.http_clients.api import INVALID_TOKEN, Reply, redirect, told, unauthorized
 from tests.http_clients.compliance import SyncClientCompliance
@@ -149,3 +155,29 @@ def test_a_session_that_takes_the_token_elsewhere_renews_nothing(
         assert session.get(api.url, timeout=FOREVER).status_code == 401
     assert other.authorizations == [f"Bearer {auth.access_token()}"]
     assert server.counts().token_requests == 0
+
+
+def test_an_object_for_one_request_goes_with_it(tmp_path):
+    """Nothing of it is left for the garbage collector, however many are made."""
+    token = {
+        "access_token": "at-one",
+        "refresh_token": "rt-one",
+        "expires_at": time.time() + 3600,
+    }
+
+    def made():
+        """Attach the token, and return all that was made for it."""
+        store = FileStore(tmp_path / "store")
+        grant = RefreshToken(
+            token_endpoint="https://auth.test/token", client_id="a", token=token
+        )
+        auth = RequestsAuth(grant, store=store)
+        requests.Request("GET", "https://api.test/", auth=auth).prepare()
+        return weakref.ref(auth), weakref.ref(grant), weakref.ref(store)
+
+    made()  # of the first of all, this process keeps the store
+    gc.disable()
+    try:
+        assert [each() for each in made()] == [None, None, None]
+    finally:
+        gc.enable()

@@ -329,3 +329,15 @@ def test_names_that_could_lead_elsewhere_are_refused(store):
     assert store.read("a" * 80) is None
     save(store, Record(generation=1), "a" * 80)
     assert list(store.records()) == ["a" * 80]
+
+
+def test_a_claim_is_found_inside_a_record_beside_damaged_ones(store):
+    """Records that cannot be opened are passed over, and only a claim counts as one."""
+    save(store, a_record(1)._replace(claims=("f-1", "f-2"), configuration="f-3"))
+    for name in ("damaged-1", "damaged-2"):
+        save(store, OLD._replace(claims=("f-4",)), name)
+        path = place(store, name)
+        path.write_bytes(path.read_bytes()[:-1])
+    assert store.claimed_inside("f-1") == store.claimed_inside("f-2") == ID
+    assert store.claimed_inside("f-3") is None
+    assert store.claimed_inside("f-4") is None

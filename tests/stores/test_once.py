@@ -37,7 +37,7 @@ def test_waiters_watch_the_key_file_and_not_its_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(once.time, "sleep", lambda seconds: waiting.set())
     kept = []
     found = []
-    key_file = KeyFile(tmp_path, lambda: False)
+    key_file = KeyFile(tmp_path, lambda _: False)
     worker = threading.Thread(
         target=lambda: found.append(
             key_file.kept_or_made(
