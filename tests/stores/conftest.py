@@ -1,5 +1,6 @@
 """The directory of a test that is about files."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 @pytest.fixture
 def tmp_path():
     """Return a directory where the system has its temporary files: on its disk."""
-    with tempfile.TemporaryDirectory(
-        prefix="oauth-auth-stores-", ignore_cleanup_errors=True
-    ) as path:
-        yield Path(path).resolve()
+    # Not TemporaryDirectory, which forked children would remove at their end.
+    path = Path(tempfile.mkdtemp(prefix="oauth-auth-stores-")).resolve()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

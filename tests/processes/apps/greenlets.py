@@ -16,7 +16,7 @@ import requests
 
 from oauth_auth.testing import TestingServer
 from tests.processes.programs import say
-from tests.processes.relay import login_through
+from tests.processes.through import login_through
 
 COUNT = 50
 
