@@ -17,10 +17,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = ["tests.secrecy.plugin", "tests.servers.fixtures"]
 
 
-def pytest_collection_finish():
-    """Keep what was collected out of each search for garbage: a quarter of a second."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep what is collected out of each search for garbage: a quarter of a second."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -92,7 +92,7 @@ def under_load(site, kind):
                 status, worker = answer.text.split(" ")
                 seen[status] += 1
                 workers.add(worker)
-                time.sleep(0.1)  # a bounded load: there are three such servers
+                time.sleep(0.15)  # a bounded load: there are three such servers
                 if site.lives == 1 and not restarted.is_set():
                     restarted.set()
                     program.signal(signal.SIGHUP)
