@@ -126,7 +126,7 @@ def work(server, path, token, key, names, outcomes):
                     seen[name, status] += 1
                 except Exception as error:
                     seen[name, f"{type(error).__name__}: {error}"] += 1
-            time.sleep(0.02)
+            time.sleep(0.05)
     outcomes.put(dict(seen))
 
 

@@ -116,7 +116,7 @@ def steady(build, server, path, seed, generation, outcomes, settings):
                 seen[response.status_code] += 1
             except Exception as error:
                 seen[f"{type(error).__name__}: {error}"] += 1
-            time.sleep(0.01)  # a bounded load: the machine has other tests to run
+            time.sleep(0.03)  # a bounded load: the machine has other tests to run
     outcomes.put(dict(seen))
 
 
