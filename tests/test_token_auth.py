@@ -179,7 +179,7 @@ class TestOddStores:
 
     def test_a_holder_that_never_ends_is_named(self, server, tmp_path, monkeypatch):
         """Waiting for another worker ends, and nothing is sent beside it. M21."""
-        auth = person(server, FileStore(tmp_path), timeout=0.01)
+        auth = person(server, FileStore(tmp_path), timeout=0.1)
         source = auth._resolved()
         monkeypatch.setattr("oauth_auth.renewal.SAVE_SECONDS", 0.05)
         with (

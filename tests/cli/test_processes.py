@@ -18,6 +18,8 @@ from tests.login.people import follow
 
 CODE = re.compile(r"\b[A-Z]{4}-[A-Z]{4}\b")
 URL = re.compile(r"^(http://\S+/authorize\?\S+)$", re.MULTILINE)
+#: Commands that show something in colour.
+SHOWING = [["status"], ["status", "work"], ["doctor", "work"]]
 
 
 def command(*arguments, **options):
@@ -224,19 +226,19 @@ class TestTerminal:
             assert terminal.end() == 0
 
     @pytest.mark.parametrize(
-        ("flags", "environment", "colour"),
+        ("commands", "flags", "environment", "colour"),
         [
-            ([], {}, True),
-            (["--no-color"], {}, False),
-            ([], {"NO_COLOR": "1"}, False),
-            ([], {"TERM": "dumb"}, False),
+            (SHOWING, [], {}, True),
+            (SHOWING, ["--no-color"], {}, False),
+            (SHOWING[:1], [], {"NO_COLOR": "1"}, False),
+            (SHOWING[:1], [], {"TERM": "dumb"}, False),
         ],
     )
-    def test_colour(self, home, server, flags, environment, colour):
+    def test_colour(self, home, server, commands, flags, environment, colour):
         """Colour in a terminal, unless somebody does not want it."""
         logged_in(server, "work")
         saved(server, "new", account="me")
-        for arguments in (["status"], ["status", "work"], ["doctor", "work"]):
+        for arguments in commands:
             with Terminal(*arguments, *flags, **environment) as terminal:
                 terminal.end()
             assert ("\x1b[" in terminal.shown) is colour, arguments

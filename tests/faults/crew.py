@@ -10,7 +10,8 @@ import requests
 
 from oauth_auth import errors
 from tests.faults.logins import settle
-from tests.processes.workers import GETS, SPAWN
+from tests.processes.starting import LOADED
+from tests.processes.workers import GETS
 from tests.transport.servers import FOREVER
 
 _CONNECTION_ERRORS = (requests.ConnectionError, httpx.ConnectError, httpx2.ConnectError)
@@ -26,15 +27,15 @@ class Crew:
     """
 
     def __init__(self, auth, url, *, processes):
-        self._now = SPAWN.Value("d", time.time())
-        self._barrier = SPAWN.Barrier(processes)
+        self._now = LOADED.Value("d", time.time())
+        self._barrier = LOADED.Barrier(processes)
         self._pipes = []
         self._workers = []
         for _ in range(processes):
-            ours, theirs = SPAWN.Pipe()
+            ours, theirs = LOADED.Pipe()
             self._pipes.append(ours)
             self._workers.append(
-                SPAWN.Process(
+                LOADED.Process(
                     target=_work,
                     args=(theirs, self._barrier, self._now, url, _parts_of(auth)),
                 )

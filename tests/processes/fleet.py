@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 from oauth_auth import FileStore
 from oauth_auth.testing import fingerprint
+from tests.processes.starting import LOADED
 
 FORK = multiprocessing.get_context("fork")
-SPAWN = multiprocessing.get_context("spawn")
 #: Seconds for what takes milliseconds unless it is broken, or the machine is busy.
 PATIENCE = 60.0
 
@@ -276,8 +276,8 @@ def until(condition, what):
 
 def in_foreman(function, *args):
     """Run a function in a process that may fork, and return what it returns."""
-    mine, theirs = SPAWN.Pipe(duplex=False)
-    process = SPAWN.Process(target=_run, args=(theirs, function, args))
+    mine, theirs = LOADED.Pipe(duplex=False)
+    process = LOADED.Process(target=_run, args=(theirs, function, args))
     process.start()
     theirs.close()
     try:

@@ -5,7 +5,6 @@ import http.client
 import threading
 from urllib.parse import urlsplit
 
-from oauth_auth import ClientCredentials, FileStore, OAuthAuth, RefreshToken
 from tests.transport.servers import FOREVER, Server, response
 
 
@@ -75,27 +74,3 @@ def _relayed(relay, connection, request):
     if relay.back.wait(FOREVER) and dropped == relay._dropped:
         connection.sendall(answer)
         relay.wait_until_left(connection)
-
-
-def login_through(url, server, path, seed, *, timeout=FOREVER, **settings):
-    """Return the auth object of a person's login at a relay's URL.
-
-    It is patient, as a relay holds answers until workers have been started.
-    """
-    grant = RefreshToken(
-        token_endpoint=url,
-        client_id=server.client_id,
-        client_secret=server.client_secret,
-        refresh_token=seed,
-    )
-    return OAuthAuth(grant, store=FileStore(path), timeout=timeout, **settings)
-
-
-def machine_through(url, server, path, seed, *, timeout=FOREVER, **settings):
-    """Return the auth object of a client without a person at a relay's URL."""
-    grant = ClientCredentials(
-        token_endpoint=url,
-        client_id=server.client_id,
-        client_secret=server.client_secret,
-    )
-    return OAuthAuth(grant, store=FileStore(path), timeout=timeout, **settings)

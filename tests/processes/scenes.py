@@ -5,7 +5,8 @@ import time
 from oauth_auth import FileStore, errors
 from tests.http_clients.logins import turn, use_up
 from tests.processes.programs import Program
-from tests.processes.relay import Relay, login_through
+from tests.processes.relay import Relay
+from tests.processes.through import login_through
 from tests.stores.children import in_child
 
 

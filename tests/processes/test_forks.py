@@ -10,7 +10,8 @@ import pytest
 from oauth_auth.testing import TestingServer
 from tests.processes.children import CHILDREN, FORKS, STARTS, send
 from tests.processes.programs import LIMIT
-from tests.processes.relay import Relay, login_through, machine_through
+from tests.processes.relay import Relay
+from tests.processes.through import login_through, machine_through
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 

@@ -44,15 +44,15 @@ def what_is_left(path):
 
 
 def renewals(number):
-    """Have a test go on for so many renewals, or for ten times as many."""
-    longer = pytest.param(10 * number, marks=pytest.mark.long)
+    """Have a test go on for so many renewals, or for twenty times as many."""
+    longer = pytest.param(20 * number, marks=pytest.mark.long)
     return pytest.mark.parametrize("renewals", [number, longer])
 
 
 class TestAtRandomInstants:
-    """SIGKILL and SIGSTOP over 300 renewals; with ``-m long``, over 3,000."""
+    """SIGKILL and SIGSTOP over 150 renewals; with ``-m long``, over 3,000."""
 
-    @renewals(150)
+    @renewals(75)
     def test_no_login_is_lost_within_a_grace_window(self, make_place, renewals):
         """Whoever dies or stands still, no request of the others fails. M82, M87."""
         place = make_place(rotation="grace", grace=60.0, access_token_lifetime=3.0)
@@ -67,7 +67,7 @@ class TestAtRandomInstants:
         # Of each record at most its one temporary file for claims, and for marks.
         assert len(what_is_left(place.path)) <= 2 * len(list(place.store.records()))
 
-    @renewals(150)
+    @renewals(75)
     def test_without_one_only_answers_that_died_take_a_login_with_them(
         self, make_place, renewals
     ):

@@ -19,7 +19,7 @@ from oauth_auth import (
     TokenExchange,
 )
 from tests.client_keys import EC, public, signed
-from tests.processes.workers import SPAWN
+from tests.processes.starting import LOADED
 
 WORD = "Vq8-correct-h0rse"
 #: Generations that each record goes through, the first one included.
@@ -126,7 +126,7 @@ def work(server, path, token, key, names, outcomes):
                     seen[name, status] += 1
                 except Exception as error:
                     seen[name, f"{type(error).__name__}: {error}"] += 1
-            time.sleep(0.02)
+            time.sleep(0.05)
     outcomes.put(dict(seen))
 
 
@@ -135,11 +135,13 @@ def test_one_token_request_per_life_and_no_failed_request(server, tmp_path, name
     """Four processes share each record, while a projected token moves all the time."""
     key = tmp_path / "key.json"
     key.write_text(json.dumps(EC))
-    outcomes = SPAWN.SimpleQueue()
+    outcomes = LOADED.SimpleQueue()
     store = tmp_path / "store"
     with Projected(tmp_path / "projected", server.issuer) as projected:
         arguments = server, store, projected.path, key, names, outcomes
-        workers = [SPAWN.Process(target=work, args=arguments) for _ in range(PROCESSES)]
+        workers = [
+            LOADED.Process(target=work, args=arguments) for _ in range(PROCESSES)
+        ]
         for worker in workers:
             worker.start()
         for worker in workers:

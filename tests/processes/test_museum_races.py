@@ -7,7 +7,8 @@ import time
 import pytest
 import requests
 
-from tests.processes.workers import SPAWN, expire, login
+from tests.processes.starting import LOADED
+from tests.processes.workers import expire, login
 from tests.stores.children import at_once, in_child
 
 #: Forked workers inherit a test's objects; its locks and numbers come from here.
@@ -151,9 +152,9 @@ def one_run(server, path, seed, outcomes):
 def test_a_script_that_runs_again_has_the_rotated_token(server, tmp_path):
     """Each run ends normally, and the next spends what it has left. M13."""
     seed = server.issue()["refresh_token"]
-    outcomes = SPAWN.SimpleQueue()
+    outcomes = LOADED.SimpleQueue()
     for _ in range(2):
-        script = SPAWN.Process(target=one_run, args=(server, tmp_path, seed, outcomes))
+        script = LOADED.Process(target=one_run, args=(server, tmp_path, seed, outcomes))
         script.start()
         script.join()
         assert script.exitcode == 0

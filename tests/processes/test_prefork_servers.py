@@ -16,7 +16,8 @@ from oauth_auth.testing import TestingServer
 from tests.http_clients.logins import record_of, use_up
 from tests.processes.apps.broker import TASK, celery_app
 from tests.processes.programs import LIMIT, Program
-from tests.processes.relay import Relay, login_through
+from tests.processes.relay import Relay
+from tests.processes.through import login_through
 from tests.processes.workers import login
 
 #: Seconds that an access token lives here: long enough for a machine with a dozen
@@ -91,7 +92,7 @@ def under_load(site, kind):
                 status, worker = answer.text.split(" ")
                 seen[status] += 1
                 workers.add(worker)
-                time.sleep(0.05)  # a bounded load: there are three such servers
+                time.sleep(0.15)  # a bounded load: there are three such servers
                 if site.lives == 1 and not restarted.is_set():
                     restarted.set()
                     program.signal(signal.SIGHUP)

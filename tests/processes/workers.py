@@ -1,7 +1,6 @@
 """Worker processes that use one login at the same time."""
 
 import collections
-import multiprocessing
 import threading
 import time
 
@@ -11,8 +10,8 @@ import requests
 
 from oauth_auth import ClientCredentials, OAuthAuth, RefreshToken
 from oauth_auth.stores.places import store_at
+from tests.processes.starting import LOADED
 
-SPAWN = multiprocessing.get_context("spawn")
 GETS = (requests.get, httpx.get, httpx2.get)
 
 
@@ -56,10 +55,10 @@ def storm(build, server, path, seed, processes, threads):
     Returns:
         How often each outcome came: a status code, or the name of an error.
     """
-    barrier = SPAWN.Barrier(processes)
-    outcomes = SPAWN.SimpleQueue()
+    barrier = LOADED.Barrier(processes)
+    outcomes = LOADED.SimpleQueue()
     workers = [
-        SPAWN.Process(
+        LOADED.Process(
             target=_storm_worker,
             args=(build, server, path, seed, threads, barrier, outcomes),
         )
@@ -117,7 +116,7 @@ def steady(build, server, path, seed, generation, outcomes, settings):
                 seen[response.status_code] += 1
             except Exception as error:
                 seen[f"{type(error).__name__}: {error}"] += 1
-            time.sleep(0.01)  # a bounded load: the machine has other tests to run
+            time.sleep(0.03)  # a bounded load: the machine has other tests to run
     outcomes.put(dict(seen))
 
 
@@ -128,9 +127,9 @@ def run_steadily(build, server, path, seed, *, processes, generation, **settings
         How often each outcome came.
     """
     build(server, path, seed).token()
-    outcomes = SPAWN.SimpleQueue()
+    outcomes = LOADED.SimpleQueue()
     workers = [
-        SPAWN.Process(
+        LOADED.Process(
             target=steady,
             args=(build, server, path, seed, generation, outcomes, settings),
         )

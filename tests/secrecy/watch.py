@@ -117,6 +117,8 @@ class Watch:
 
     def hear_made(self, error):
         """Take note of an error of ours that is made, and of the frames around it."""
+        if not self.listens:
+            return  # there is no secret that its frames could tell
         if len(self._errors) < _ERRORS_KEPT:
             self._errors.append(error)
         frames = frames_of_ours(sys._getframe())

@@ -14,6 +14,7 @@ import requests
 
 from tests.servers import browser
 from tests.servers.processes import serving, unavailable
+from tests.surroundings import without_ours
 
 HOME = pathlib.Path(__file__).parent / "oidc_provider"
 INSTALL_SECONDS = 300
@@ -145,6 +146,7 @@ def _installed():
         npm_ci = subprocess.run(
             [npm, "ci", "--no-audit", "--no-fund"],
             cwd=HOME,
+            env=without_ours(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

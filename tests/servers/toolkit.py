@@ -7,6 +7,7 @@ import typing
 from pathlib import Path
 
 from tests.servers.processes import serving, unavailable
+from tests.surroundings import without_ours
 
 HOME = Path(__file__).parent / "django_oauth_toolkit"
 #: It needs an oauthlib of its own.
@@ -68,6 +69,7 @@ def _python():
         ):
             done = subprocess.run(
                 command,
+                env=without_ours(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

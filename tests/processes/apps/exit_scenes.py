@@ -7,15 +7,13 @@ import signal
 import sys
 import threading
 
-import httpx
 import requests
-import trio
 
 from oauth_auth.errors import OAuthAuthError
 from oauth_auth.testing import TestingServer
 from tests.http_clients.logins import use_up
 from tests.processes.programs import say, told
-from tests.processes.relay import login_through
+from tests.processes.through import login_through
 
 
 def report(auth, url):
@@ -31,6 +29,8 @@ def sync(auth, url):
 
 
 async def ask(auth, url):
+    import httpx
+
     async with httpx.AsyncClient(auth=auth, timeout=60) as client:
         say((await client.get(url)).status_code)
 
@@ -40,6 +40,8 @@ def on_asyncio(auth, url):
 
 
 def on_trio(auth, url):
+    import trio
+
     trio.run(ask, auth, url)
 
 

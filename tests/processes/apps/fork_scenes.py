@@ -21,7 +21,7 @@ from oauth_auth.message import Request
 from oauth_auth.testing import TestingServer
 from oauth_auth.transport import HttpOptions, exchange
 from tests.processes.programs import say, told
-from tests.processes.relay import login_through
+from tests.processes.through import login_through
 
 
 def status_of(auth, url):
