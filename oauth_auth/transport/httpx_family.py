@@ -10,6 +10,7 @@ so there is a second way, through `Client.send`, for when it is gone.
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from oauth_auth.transport.options import HttpOptions
     from oauth_auth.transport.watch import Watch
 
+__all__ = ["never_sent", "open_client", "send"]
+
 #: The method of a client that returns its transport for a URL.
 _CHOOSER: Final = "_transport_for_url"
 
-__all__ = ["never_sent", "open_client", "send"]
+#: What the CAs were loaded from, and the context that has them.
+_contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
+_CONTEXTS_KEPT: Final = 16
 
 
 def never_sent(library: Any) -> tuple[type[Exception], ...]:
@@ -44,7 +49,7 @@ def never_sent(library: Any) -> tuple[type[Exception], ...]:
 
 def open_client(library: Any, options: HttpOptions) -> Any:
     """Return a new client for one exchange."""
-    # One context for the client and its proxies: loading the CAs takes 20 ms.
+    # One context for the client and its proxies.
     return library.Client(
         verify=_context(library, options),
         proxy=options.proxy,
@@ -53,6 +58,47 @@ def open_client(library: Any, options: HttpOptions) -> Any:
 
 
 def _context(library: Any, options: HttpOptions) -> ssl.SSLContext:
+    """Return a context for these options, which nobody must change.
+
+    One with the CAs alone is kept: to load them takes 20 ms of the processor at each
+    renewal, and event loops of the same process wait while it does.
+    """
+    if not isinstance(options.verify, bool | str):
+        return options.verify
+    if options.cert is not None or options.verify is False:
+        return _new_context(library, options)
+    key = (library.__name__, options.verify, *map(_version, _origins(options)))
+    context = _contexts.get(key)
+    if context is None:
+        context = _new_context(library, options)
+        if len(_contexts) >= _CONTEXTS_KEPT:
+            _contexts.clear()
+        _contexts[key] = context
+    return context
+
+
+def _origins(options: HttpOptions) -> list[str]:
+    """Return the files and directories from which the CAs may come."""
+    if isinstance(options.verify, str):
+        return [options.verify]
+    variables = ("SSL_CERT_FILE", "SSL_CERT_DIR") if options.trust_env else ()
+    own = ssl.get_default_verify_paths()
+    return [
+        *(os.environ.get(name, "") for name in variables),
+        own.openssl_cafile,
+        own.openssl_capath,
+    ]
+
+
+def _version(path: str) -> tuple[object, ...]:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # a Path for the empty one is "."
+    except OSError:
+        return (path,)
+    return path, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _new_context(library: Any, options: HttpOptions) -> ssl.SSLContext:
     # httpx has deprecated paths as verify= and cert=.
     context: ssl.SSLContext
     if not isinstance(options.verify, str):

@@ -33,6 +33,7 @@ from tests.transport.servers import (
     FOREVER,
     answering,
     endless,
+    make_certificate,
     proxy,
     response,
     sending,
@@ -249,6 +250,19 @@ class TransportContract:
         server = serve(answering(), tls=certificate.server_context())
         assert self.post(server.url, verify=certificate.path).status == 200
 
+    def test_a_ca_file_that_is_replaced_counts_at_once(
+        self, serve, certificate, tmp_path
+    ):
+        """A program that runs for months need not be started anew for a new CA."""
+        server = serve(answering(), tls=certificate.server_context())
+        path = tmp_path / "ca.pem"
+        (tmp_path / "other").mkdir()
+        path.write_text(Path(make_certificate(tmp_path / "other").path).read_text())
+        assert self.refused(server.url, verify=str(path)).outcome_unknown is False
+        (tmp_path / "new").write_text(Path(certificate.path).read_text())
+        (tmp_path / "new").replace(path)
+        assert self.post(server.url, verify=str(path)).status == 200
+
     def test_m63_ssl_context(self, serve, certificate):
         """A private CA works through an SSLContext, which is left as it was. M63."""
         server = serve(answering(), tls=certificate.server_context())
@@ -288,6 +302,8 @@ class TransportContract:
             both.write_text("".join(Path(path).read_text() for path in cert))
             cert = str(both)
         assert self.post(server.url, verify=certificate.path, cert=cert).status == 200
+        # Who shows none next is taken for nobody.
+        assert self.refused(server.url, verify=certificate.path).outcome_unknown is True
 
     def test_proxy_gets_the_request(self, serve):
         """A proxy is asked for the whole URL, with its own password. M63."""
