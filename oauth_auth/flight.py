@@ -15,7 +15,7 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
-from oauth_auth import forking
+from oauth_auth import forking, greenlets
 from oauth_auth.lazy_errors import errors
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _State:
     """
 
     def __init__(self) -> None:
-        self.guard = threading.Lock()  # guards flights
+        self.guard = greenlets.brief_lock()  # guards flights
         self.flights: dict[Hashable, Flight[Any]] = {}
 
 
@@ -170,10 +170,7 @@ def _among_greenlets_that_stop() -> bool:
     them, and only while that waits in gevent's loop. Those of gevent's thread pool do
     not, between two tasks: a flight would stop there, and hold the record's lock.
     """
-    monkey: Any = sys.modules.get("gevent.monkey")
-    if monkey is None or not monkey.is_module_patched("threading"):
-        return False
-    return not sys.modules["gevent"].get_hub().main_hub
+    return greenlets.are_threads() and not sys.modules["gevent"].get_hub().main_hub
 
 
 @final
@@ -235,7 +232,7 @@ class Flight(Generic[_Result]):
         self._state: Final = state
         self._key: Final = key
         self._work: Final = work
-        self._guard: Final = threading.Lock()  # guards what follows
+        self._guard: Final = greenlets.brief_lock()  # guards what follows
         #: By event loop; of threads by None.
         self._crowds: dict[Any, _Crowd] = {}
         self._waiting = 0

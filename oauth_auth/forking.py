@@ -24,6 +24,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, final
 
+from oauth_auth import greenlets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -111,6 +113,8 @@ class _State:
         self.forking: set[int] = set()
         #: The threads inside `importing` or `brief`, each as often as it is.
         self.importing: list[int] = []
+        #: Whose turn it is to import among greenlets.
+        self.turns: Final = greenlets.ImportTurns()
 
 
 _state = _State()
@@ -151,7 +155,15 @@ def importing(module: str) -> AbstractContextManager[None]:
     What is imported without this is seen while it is under way, but may begin just as
     a process forks.
     """
+    if greenlets.are_threads():
+        return _NOTHING if _state.turns.loaded(module) else _in_turn(module)
     return _NOTHING if module in sys.modules else brief()
+
+
+@contextlib.contextmanager
+def _in_turn(module: str) -> Iterator[None]:
+    with _state.turns.take(module), brief():
+        yield
 
 
 @contextlib.contextmanager

@@ -19,11 +19,10 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
-from oauth_auth import flight, forking
+from oauth_auth import flight, forking, greenlets
 from oauth_auth.held import Held
 from oauth_auth.lazy_errors import errors
 from oauth_auth.rejections import Rejections
@@ -49,12 +48,12 @@ _REFUSED_PAUSE: Final = 60.0
 _EXCHANGES: Final = 4  # two for metadata, the request, its replay
 
 _log = logging.getLogger("oauth_auth")
-_adopting = threading.Lock()
+_adopting = greenlets.brief_lock()
 
 
 def _new_lock_after_fork() -> None:
     global _adopting  # noqa: PLW0603  # another thread may have held it at the fork
-    _adopting = threading.Lock()
+    _adopting = greenlets.brief_lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -21,6 +21,7 @@ MODULES = sorted(
 #: From the bottom up: nothing imports what stands below it in this list.
 LAYERS = [
     "errors",
+    "greenlets",
     "forking",
     "lazy_errors",
     "secret",

@@ -27,6 +27,7 @@ IMPORTED = {
     "oauth_auth.forking",
     "oauth_auth.grants",
     "oauth_auth.grants.base",
+    "oauth_auth.greenlets",
     "oauth_auth.http_clients",
     "oauth_auth.http_clients.base",
     "oauth_auth.lazy_errors",

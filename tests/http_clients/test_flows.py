@@ -175,6 +175,7 @@ def _own_nodes(function):
 def _names_of_locks(trees):
     """Return the names that the package gives to locks and the like."""
     kinds = {"Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore"}
+    kinds.add("brief_lock")  # ours
     names = set()
     for tree in trees:
         for node in ast.walk(tree):

@@ -194,3 +194,9 @@ def test_gevent(shared_server, tmp_path, scene, said):
     counts = server.counts()
     assert counts.token_requests == counts.refreshes_granted == 1
     assert counts.reuse_detected == counts.families_revoked == 0
+
+
+def test_gevent_shares_flights_with_threads():
+    """Their locks are real: one of gevent's is lost between it and its thread pool."""
+    with Program("greenlets", "flights") as program:
+        assert program.end() == (0, ["True", "16500"])

@@ -19,9 +19,13 @@ from tests.processes.programs import say
 from tests.processes.through import login_through
 
 COUNT = 50
+FLIGHTS = 300
 
 
 def main():
+    if SCENE == "flights":
+        share_flights()
+        return
     token_endpoint, issuer, path, seed = sys.argv[2:]
     server = TestingServer.connect(issuer)
     auth = login_through(token_endpoint, server, path, seed, timeout=60)
@@ -56,6 +60,27 @@ def main():
     gevent.spawn(tick)
     statuses = [task.get() for task in tasks]
     say(*sorted(set(statuses)), len(statuses))
+
+
+def share_flights():
+    """Have greenlets and real threads start and join flights all the time."""
+    import gevent
+
+    from oauth_auth import flight
+
+    def fly():
+        return sum(flight.join("a record", lambda _: 1).wait() for _ in range(FLIGHTS))
+
+    say(
+        type(flight._state.guard)
+        is type(gevent.monkey.get_original("threading", "Lock")())
+    )
+    # So that threads are stopped amid what they guard.
+    sys.setswitchinterval(1e-5)
+    pool = gevent.get_hub().threadpool
+    tasks = [gevent.spawn(fly) for _ in range(COUNT)]
+    tasks += [pool.spawn(fly) for _ in range(5)]
+    say(sum(task.get() for task in tasks))
 
 
 def patch_late(auth):
