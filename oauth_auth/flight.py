@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
@@ -26,10 +27,11 @@ __all__ = ["Flight", "Reentered", "in_context", "join", "may_wait_for"]
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("oauth_auth")
-#: So many tasks of one event loop are woken in one round of it, in at most so many
-#: rounds: a busy loop's rounds are long, and the last task waits for all of them.
-_AT_ONCE: Final = 1
-_ROUNDS: Final = 512
+#: Of the tasks of one event loop one is woken in so many rounds of it: each sends its
+#: request, and answers that come in crowds hold the loop up as well.
+_ROUNDS_EACH: Final = 3
+#: But all of them within so many seconds: a busy loop's rounds are long.
+_SECONDS_ALL: Final = 0.25
 #: Waiters wake up this often, in seconds, to no other end than to be interruptible.
 _WAKE: Final = 1.0
 
@@ -181,13 +183,15 @@ class _Crowd:
         loop: The loop's own object; None for threads.
     """
 
-    __slots__ = ("_at_once", "_loop", "events")
+    __slots__ = ("_began", "_loop", "_number", "_rounds", "events")
 
     def __init__(self, loop: Any) -> None:
         self._loop: Final = loop
         #: Complete when they are woken.
         self.events: Final[deque[Any]] = deque()
-        self._at_once = 0
+        self._number = 0
+        self._rounds = 0
+        self._began = 0.0
 
     def wake(self) -> None:
         """Wake them all, from any thread.
@@ -200,13 +204,17 @@ class _Crowd:
             for event in self.events:
                 event.set()
             return
-        self._at_once = max(_AT_ONCE, -(-len(self.events) // _ROUNDS))
+        self._number = len(self.events)
+        self._began = time.monotonic()
         # anyio's own calls from threads wait for the loop to answer; one blocked loop
         # would then keep the result from all others.
         self._soon(getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon)
 
     def _wake_some(self) -> None:
-        for _ in range(min(self._at_once, len(self.events))):
+        part = (time.monotonic() - self._began) / _SECONDS_ALL
+        due = max(1 + self._rounds // _ROUNDS_EACH, int(part * self._number))
+        self._rounds += 1
+        while self.events and self._number - len(self.events) < due:
             self.events.popleft().set()
         if self.events:
             self._soon(

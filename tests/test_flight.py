@@ -244,20 +244,39 @@ def crowded(backend, tasks, leaving=0):
     return woken
 
 
+class Clock:
+    """Plays the module `time`: each look at it takes so many seconds."""
+
+    def __init__(self, step):
+        self._now, self._step = 0.0, step
+
+    def monotonic(self):
+        self._now += self._step
+        return self._now
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_loop_goes_round_while_its_tasks_are_woken(backend):
+def test_a_loop_goes_round_while_its_tasks_are_woken(backend, monkeypatch):
     """A thousand that all went on in one round would let nothing else in."""
+    monkeypatch.setattr(flight, "time", Clock(0.0))
     woken = crowded(backend, 1000)
     assert sorted(number for number, _ in woken) == list(range(1000))
     in_one = Counter(number for _, number in woken)
-    assert max(in_one.values()) <= 100, in_one.most_common(3)
+    assert max(in_one.values()) == 1
+    rounds = woken[-1][1] - woken[0][1]
+    assert rounds == pytest.approx(flight._ROUNDS_EACH * 1000, rel=0.1)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_more_tasks_do_not_wait_for_more_rounds(backend):
-    """The rounds of a busy loop are long."""
-    woken = crowded(backend, 5000)
-    assert woken[-1][1] - woken[0][1] <= 3 * flight._ROUNDS
+def test_a_loop_with_long_rounds_wakes_more_in_each(backend, monkeypatch):
+    """The last one would wait for a minute where a round takes 20 ms."""
+    monkeypatch.setattr(flight, "time", Clock(0.02))
+    woken = crowded(backend, 1000)
+    assert sorted(number for number, _ in woken) == list(range(1000))
+    rounds = woken[-1][1] - woken[0][1]
+    assert 5 < rounds <= flight._SECONDS_ALL / 0.02 + 2
+    in_one = Counter(number for _, number in woken)
+    assert max(in_one.values()) <= 2 * 1000 / rounds
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
