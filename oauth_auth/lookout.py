@@ -1,7 +1,8 @@
 """When a worker that waits for a record looks at it again.
 
-A look reads the record and tries its lock, which costs 0.2 and 0.5 ms, and dozens of
-workers that look hold up the one that renews. So where the store can say cheaply
+A look reads the record and tries its lock, 0.1 ms together in a loop and several times
+that in a process that has slept, and dozens of workers that look hold up the one that
+renews. So where the store can say cheaply
 whether a record has changed (`stamp`), a waiter asks that at every pause, and looks
 when it has. And where the store knows of somebody who holds the lock, and tells when
 that one is done (`listen`), a waiter sleeps until then.

@@ -1,9 +1,25 @@
 """A wire between a worker and the server that keeps its records, which can be cut."""
 
+import asyncio
 import contextlib
 import selectors
 import socket
 import threading
+
+
+async def goes_round_meanwhile(asking, wire):
+    """Ask while nothing is answered; return the answer once the wire is mended.
+
+    Args:
+        asking: A coroutine that needs the records' server.
+        wire: Silent.
+    """
+    task = asyncio.create_task(asking)
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+        assert not task.done()
+    wire.mend()
+    return await task
 
 
 class Wire:

@@ -15,7 +15,7 @@ from oauth_auth.testing.store_tools import a_record
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 from tests.faults.clock import Clock
 from tests.faults.logins import settle
-from tests.fleet.proxy import Wire
+from tests.fleet.proxy import Wire, goes_round_meanwhile
 from tests.fleet.steps import Trouble, Worker
 from tests.stores.children import in_child
 from tests.transport.servers import FOREVER
@@ -312,18 +312,7 @@ def test_async_callers_do_not_block_their_loop(auth, wire, server, monkeypatch):
     monkeypatch.setattr(renewal, "_OUTAGE_SECONDS", FOREVER)
     auth.token()
     wire.silent = True
-    turns = []
-
-    async def main():
-        task = asyncio.create_task(auth.arenew())
-        for _ in range(20):
-            await asyncio.sleep(0.005)
-            turns.append(task.done())
-        wire.mend()
-        return await task
-
-    assert asyncio.run(main()) == auth.token()
-    assert turns == [False] * 20
+    assert asyncio.run(goes_round_meanwhile(auth.arenew(), wire)) == auth.token()
 
 
 def test_a_forked_child_goes_on(auth, server, backend):

@@ -15,7 +15,7 @@ from oauth_auth import (
 )
 from tests.fake_server import TOKEN_ENDPOINT, FakeServer
 from tests.faults.clock import Clock
-from tests.fleet.proxy import Wire
+from tests.fleet.proxy import Wire, goes_round_meanwhile
 from tests.transport.servers import FOREVER
 
 
@@ -132,15 +132,4 @@ def test_a_machine_that_looks_again_does_not_block_its_loop(
     wire.silent = True
     clock.wait(120.0)
     auth = OAuthAuth(grant, store=store, http=server.http)
-    turns = []
-
-    async def main():
-        task = asyncio.create_task(auth.atoken())
-        for _ in range(20):
-            await asyncio.sleep(0.005)
-            turns.append(task.done())
-        wire.mend()
-        return await task
-
-    assert asyncio.run(main()) == auth.token()
-    assert turns == [False] * 20
+    assert asyncio.run(goes_round_meanwhile(auth.atoken(), wire)) == auth.token()
